@@ -1,0 +1,149 @@
+"""Draws the results as a static SVG: bars on a logarithmic scale, readable on light and dark pages.
+
+    python -m benchmarks.chart        draws docs/benchmarks.svg anew from docs/benchmarks.json
+
+Knows the shape of the results and plain SVG; no fonts, scripts or images from elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+_WIDTH, _LEFT, _RIGHT = 840, 214, 74
+_BAR, _GAP, _PANEL = 20, 6, 62
+_SHORT = {
+    "cython": "cmpcodec, Cython",
+    "python": "cmpcodec, pure Python",
+    "openssl": "OpenSSL, in C",
+    "hazmat": "cryptography.hazmat.asn1",
+    "asn1tools": "asn1tools",
+    "asn1crypto": "asn1crypto",
+    "fasder": "pyasn1-fasder",
+    "pyasn1": "pyasn1",
+    "hashlib": "a hashlib loop",
+    "cython verify": "cmpcodec, whole verify()",
+}
+
+_STYLE = """
+text { font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }
+.title { font-size: 17px; font-weight: 600; }
+.panel { font-size: 14px; font-weight: 600; }
+.small { font-size: 11.5px; fill: #59636e; }
+.name { font-size: 13px; }
+.value { font-size: 12.5px; font-variant-numeric: tabular-nums; }
+.grid { stroke: #d1d9e0; stroke-width: 1; }
+.ours { fill: #0969da; } .slow { fill: #54aeff; } .peer { fill: #818b98; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3; }
+  .small { fill: #9198a1; }
+  .grid { stroke: #3d444d; }
+  .ours { fill: #4493f8; } .slow { fill: #1f6feb; } .peer { fill: #656c76; }
+}
+"""
+
+
+def draw(results: dict[str, Any], titles: dict[str, str] | None = None) -> str:
+    """Give the text of the SVG."""
+    label = next(iter(results["decode"]))
+    size = results["messages"][label]["bytes"]
+    panels = [
+        ("Decode", "pyasn1", results["decode"][label], ("asn1crypto",)),
+        ("Decode and read every field", "pyasn1", results["decode and read every field"][label], ("cython children()",)),
+        ("Build from values and encode", "pyasn1", results["build"][label], ()),
+        ("Verify its password-based MAC, 500 × SHA-256", "hashlib", results["PBM"][label], ("cython verify",)),
+    ]
+    shown = [(name, baseline, _speeds(row, baseline, hidden)) for name, baseline, row, hidden in panels]
+    longest = max(speed for _, _, speeds in shown for _, speed in speeds)
+    scale = _Scale(longest)
+    parts: list[str] = []
+    y = 64
+    for name, baseline, speeds in shown:
+        parts.append(_panel(name, baseline, speeds, y, scale))
+        y += _PANEL + len(speeds) * (_BAR + _GAP)
+    height = y + 4
+    described = "; ".join(
+        f"{name}: " + ", ".join(f"{_SHORT.get(who, who)} {_ratio(speed)}" for who, speed in speeds)
+        for name, _, speeds in shown
+    )
+    env = results["environment"]
+    footer = f"CPython {env['python']}, {env['system']}, {results['date']}; one thread; a lazy decoder is left out of the first panel"
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height + 14}" width="{_WIDTH}" '
+            f'height="{height + 14}" role="img" aria-labelledby="title desc">',
+            '<title id="title">Speed of cmpcodec and other codecs on one CMP message, logarithmic scale</title>',
+            f'<desc id="desc">{escape(described)}</desc>',
+            f"<style>{_STYLE}</style>",
+            f'<text class="title" x="16" y="28">One CMP message: an ir of {size:,} bytes with an RSA-2048 key</text>'.replace(
+                f"{size:,}", f"{size:,}".replace(",", "\u202f")
+            ),
+            '<text class="small" x="16" y="46">times as fast as the slowest, logarithmic scale; longer is faster</text>',
+            *parts,
+            f'<text class="small" x="16" y="{height}">{escape(footer)}</text>',
+            "</svg>\n",
+        ]
+    )
+
+
+class _Scale:
+    """Logarithmic: 1 lies a little right of the axis, so that the slowest has a bar too."""
+
+    def __init__(self, longest: float) -> None:
+        self._decades = math.log10(longest) + 0.12
+        self.ticks = [10**power for power in range(math.ceil(math.log10(longest)) + 1) if 10**power <= longest]
+
+    def width(self, speed: float) -> float:
+        room = _WIDTH - _LEFT - _RIGHT
+        return max(2.0, room * (math.log10(speed) + 0.12) / self._decades)
+
+
+def _speeds(row: dict[str, Any], baseline: str, hidden: tuple[str, ...]) -> list[tuple[str, float]]:
+    base = row[baseline]["min"]
+    speeds = [(name, base / times["min"]) for name, times in row.items() if name not in hidden]
+    return sorted(speeds, key=lambda item: -item[1])
+
+
+def _ratio(speed: float) -> str:
+    return f"{speed:,.0f}×".replace(",", "\u202f") if speed >= 10 else f"{speed:.1f}×"
+
+
+def _panel(name: str, baseline: str, speeds: list[tuple[str, float]], y: int, scale: _Scale) -> str:
+    top, bottom = y + 22, y + 22 + len(speeds) * (_BAR + _GAP)
+    base = _SHORT[baseline]
+    lines = [
+        f'<text class="panel" x="16" y="{y + 12}">{escape(name)}</text>',
+        f'<text class="small" x="{_WIDTH - 16}" y="{y + 12}" text-anchor="end">{escape(base)} = 1</text>',
+    ]
+    for tick in scale.ticks:
+        x = _LEFT + scale.width(tick)
+        lines.append(f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>')
+        shown = f"{tick:,}".replace(",", "\u202f")
+        lines.append(f'<text class="small" x="{x:.1f}" y="{bottom + 13}" text-anchor="middle">{shown}</text>')
+    for index, (who, speed) in enumerate(speeds):
+        at = top + 3 + index * (_BAR + _GAP)
+        style = {"cython": "ours", "python": "slow"}.get(who, "peer")
+        width = scale.width(speed)
+        middle = at + _BAR - 5.5
+        lines += [
+            f'<text class="name" x="{_LEFT - 10}" y="{middle}" text-anchor="end">{escape(_SHORT.get(who, who))}</text>',
+            f'<rect class="{style}" x="{_LEFT}" y="{at}" width="{width:.1f}" height="{_BAR}" rx="2"/>',
+            f'<text class="value" x="{_LEFT + width + 6:.1f}" y="{middle}">{_ratio(speed)}</text>',
+        ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Draw from the stored results."""
+    docs = Path(__file__).parent.parent / "docs"
+    results = json.loads((docs / "benchmarks.json").read_text(encoding="utf-8"))
+    (docs / "benchmarks.svg").write_text(draw(results), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# cython: freethreading_compatible=False, auto_pickle=False
+"""The compiled engine: what `reference` does, on pointers.
+
+It says yes or no; the reference engine finds the words for a no. It executes op tables and knows no ASN.1 type by
+name. The parts, in the order of a message's life:
+
+    fast_table.pxi    the op table as C structures
+    fast_leaves.pxi   primitive contents: check them, read them
+    fast_tree.pxi     DER -> checked nodes, without recursion
+    fast_records.pxi  View and Field, the frozen records
+    fast_encode.pxi   values -> DER, written backwards
+
+Memory: nodes belong to a Source, which keeps the bytes alive that they point into; a view keeps its Source. Views
+never refer back to the views that hold them, so reference counts alone free them.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.datetime cimport PyDateTime_Check, datetime_new, import_datetime
+from cpython.dict cimport PyDict_GetItem
+from cpython.object cimport PyObject, PyObject_TypeCheck
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.unicode cimport PyUnicode_Check, PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from datetime import datetime as _datetime
+from datetime import timezone as _timezone
+
+from cmpcodec._engine import ops as _ops
+from cmpcodec._engine import values as _values
+from cmpcodec._engine.reference import encoding as _encoding
+from cmpcodec._engine.reference import leaves as _slow
+from cmpcodec._engine.reference import records as _explained
+from cmpcodec._engine.reference import tree as _tree
+from cmpcodec.errors import DecodeError as _DecodeError
+from cmpcodec.errors import EncodeError as _EncodeError
+from cmpcodec.errors import LimitExceeded as _LimitExceeded
+
+Child = _explained.Child
+
+import_datetime()
+
+include "fast_table.pxi"
+include "fast_leaves.pxi"
+include "fast_tree.pxi"
+include "fast_encode.pxi"
+include "fast_records.pxi"

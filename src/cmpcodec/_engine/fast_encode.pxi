@@ -1,0 +1,391 @@
+# Values -> DER, written backwards: content first, then its length in front of it, so that nothing is moved.
+# A value that does not fit is not explained here: the reference engine encodes it again and says why.
+
+cdef enum:
+    UNFIT = 1
+    LOCAL_OCTETS = 1536
+
+cdef struct Buffer:
+    uint8_t* base
+    size_t size
+    size_t at           # the octets written so far are base[at:size]
+    uint8_t local[LOCAL_OCTETS]
+
+cdef dict WRITTEN_OIDS = {}     # dotted text -> content octets, of OIDs written before
+
+
+cdef inline void _open_buffer(Buffer* b) noexcept nogil:
+    b.base = b.local
+    b.size = LOCAL_OCTETS
+    b.at = LOCAL_OCTETS
+
+
+cdef inline void _close_buffer(Buffer* b) noexcept nogil:
+    if b.base != b.local:
+        free(b.base)
+        b.base = b.local
+
+
+cdef int _widen(Buffer* b, size_t more) except -1:
+    cdef size_t used = b.size - b.at
+    cdef size_t size = 2 * (used + more)
+    cdef uint8_t* base = <uint8_t*>malloc(size)
+    if base == NULL:
+        raise MemoryError
+    memcpy(base + size - used, b.base + b.at, used)
+    _close_buffer(b)
+    b.base = base
+    b.at = size - used
+    b.size = size
+    return 0
+
+
+cdef inline int _put(Buffer* b, const void* octets, size_t n) except -1:
+    if n > b.at:
+        _widen(b, n)
+    b.at -= n
+    memcpy(b.base + b.at, octets, n)
+    return 0
+
+
+cdef inline int _put_octet(Buffer* b, uint8_t octet) except -1:
+    if b.at == 0:
+        _widen(b, 64)
+    b.at -= 1
+    b.base[b.at] = octet
+    return 0
+
+
+cdef int _put_header(Buffer* b, uint8_t tag, size_t length) except -1:
+    cdef uint8_t octets[6]
+    cdef int n = 5, count = 0
+    if length < 0x80:
+        octets[5] = <uint8_t>length
+    else:
+        if length > MAX_INPUT:
+            return UNFIT
+        n = 6
+        while length:
+            n -= 1
+            count += 1
+            octets[n] = length & 0xFF
+            length >>= 8
+        n -= 1
+        octets[n] = 0x80 | count
+    _put(b, &octets[n], 6 - n)
+    _put_octet(b, tag)
+    return FINE
+
+
+cdef int _put_integer(Buffer* b, const COp* op, object value) except -1:
+    cdef int64_t number
+    cdef uint8_t octet
+    if not isinstance(value, int) or isinstance(value, bool):
+        return UNFIT
+    try:
+        number = value
+    except OverflowError:
+        return _put_slowly(b, op, value)
+    while True:
+        octet = number & 0xFF
+        _put_octet(b, octet)
+        number >>= 8
+        if (number == 0 and octet < 0x80) or (number == -1 and octet >= 0x80):
+            return FINE
+
+
+cdef int _put_slowly(Buffer* b, const COp* op, object value) except -1:
+    # By the reference engine: rare values.
+    cdef bytes octets
+    try:
+        octets = _slow.write(<object>op.op, value)
+    except _slow.Unfit:
+        return UNFIT
+    _put(b, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+    return FINE
+
+
+cdef int _put_bits(Buffer* b, const COp* op, object value) except -1:
+    cdef bytes data
+    cdef int64_t unused
+    cdef Py_ssize_t n
+    if op.named != NULL or type(value) is not BitString or type((<tuple>value)[0]) is not bytes or type((<tuple>value)[1]) is not int:
+        return _put_slowly(b, op, value)
+    data = (<tuple>value)[0]
+    n = PyBytes_GET_SIZE(data)
+    try:
+        unused = (<tuple>value)[1]
+    except OverflowError:
+        return UNFIT
+    if unused < 0 or unused > 7 or (unused and n == 0):
+        return UNFIT
+    if n and (<uint8_t>PyBytes_AS_STRING(data)[n - 1]) & ((1 << unused) - 1):
+        return UNFIT
+    _put(b, PyBytes_AS_STRING(data), n)
+    _put_octet(b, <uint8_t>unused)
+    return FINE
+
+
+cdef int _put_oid(Buffer* b, const COp* op, object value) except -1:
+    cdef PyObject* found
+    cdef bytes octets
+    if not PyUnicode_Check(value):
+        return UNFIT
+    found = PyDict_GetItem(WRITTEN_OIDS, value)
+    if found != NULL:
+        octets = <bytes>found
+    else:
+        try:
+            octets = _slow.write_oid(<object>op.op, value)
+        except _slow.Unfit:
+            return UNFIT
+        if len(octets) <= MAX_KNOWN_OID_OCTETS:
+            if len(WRITTEN_OIDS) >= MAX_KNOWN_OIDS:
+                WRITTEN_OIDS.clear()
+            WRITTEN_OIDS[str(value)] = octets
+    _put(b, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+    return FINE
+
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_COMPACT_ASCII(object text)
+    void* PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    int PyUnicode_READY(object text) except -1
+
+
+cdef int _put_text(Buffer* b, const COp* op, object value) except -1:
+    cdef const uint8_t* data
+    cdef Py_ssize_t n
+    if not PyUnicode_Check(value):
+        return UNFIT
+    if op.tag == TAG_BMP or op.tag == TAG_UNIVERSAL or not PyUnicode_IS_COMPACT_ASCII(value):
+        return _put_slowly(b, op, value)
+    data = <const uint8_t*>PyUnicode_DATA(value)
+    n = PyUnicode_GET_LENGTH(value)
+    if n > MAX_INPUT or _check_text(op, data, <uint32_t>n) != FINE:
+        return UNFIT
+    _put(b, data, n)
+    return FINE
+
+
+cdef void _two_digits(uint8_t* p, int number) noexcept nogil:
+    p[0] = 0x30 + number // 10
+    p[1] = 0x30 + number % 10
+
+
+cdef int _put_time(Buffer* b, const COp* op, object value) except -1:
+    cdef uint8_t text[15]
+    if op.tag == TAG_UTC_TIME or not PyDateTime_Check(value) or value.tzinfo is not UTC or value.microsecond:
+        return _put_slowly(b, op, value)
+    _two_digits(text, value.year // 100)
+    _two_digits(text + 2, value.year % 100)
+    _two_digits(text + 4, value.month)
+    _two_digits(text + 6, value.day)
+    _two_digits(text + 8, value.hour)
+    _two_digits(text + 10, value.minute)
+    _two_digits(text + 12, value.second)
+    text[14] = c"Z"
+    _put(b, text, 15)
+    return FINE
+
+
+cdef int _put_leaf(Buffer* b, const COp* op, object value) except -1:
+    # The content octets of a plain value.
+    if op.kind == INTEGER:
+        return _put_integer(b, op, value)
+    if op.kind == OCTETS:
+        if not isinstance(value, bytes):
+            return UNFIT
+        if _check_size(op, len(<bytes>value)) != FINE:
+            return UNFIT
+        _put(b, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+        return FINE
+    if op.kind == OID:
+        return _put_oid(b, op, value)
+    if op.kind == TEXT:
+        return _put_text(b, op, value)
+    if op.kind == BITS:
+        return _put_bits(b, op, value)
+    if op.kind == TIME:
+        return _put_time(b, op, value)
+    if value is True or value is False:
+        _put_octet(b, 0xFF if value else 0)
+        return FINE
+    return UNFIT
+
+
+cdef int _put_part(Buffer* b, const CPart* part, object value) except -1:
+    # A value with the tags of its place.
+    cdef size_t end = b.size - b.at
+    cdef const COp* op = part.op
+    cdef bytes der
+    cdef int verdict
+    if op.cls == NULL:
+        verdict = _put_leaf(b, op, value)
+        if verdict == FINE:
+            verdict = _put_header(b, part.tag, b.size - b.at - end)
+        if verdict != FINE:
+            return verdict
+    else:
+        if not isinstance(value, <type>op.cls):
+            if (op.kind != SEQUENCE_OF and op.kind != SET_OF) or not isinstance(value, (list, tuple)):
+                return UNFIT
+            try:
+                value = (<object>op.cls)(value)
+            except (TypeError, _EncodeError):
+                return UNFIT
+        der = (<View>value)._der()
+        if der is None:
+            return UNFIT
+        _put(b, PyBytes_AS_STRING(der), PyBytes_GET_SIZE(der))
+        if part.tag != op.tag:
+            b.base[b.at] = part.tag
+    if part.outer:
+        return _put_header(b, part.outer, b.size - b.at - end)
+    return FINE
+
+
+cdef int _put_open(Buffer* b, const CPart* part, object value, object oid) except -1:
+    # A value whose type another component names.
+    cdef size_t end = b.size - b.at
+    cdef COp* op
+    cdef bytes der
+    cdef int verdict
+    opened = (<object>part.opens).part(oid)
+    if opened is not None and type(value) is not <object>part.op.cls:
+        op = _load(opened.op)
+        verdict = _put_part(b, &op.root, value)
+        if verdict != FINE:
+            return verdict
+    else:
+        if not isinstance(value, View):
+            return UNFIT
+        der = (<View>value)._der()
+        _put(b, PyBytes_AS_STRING(der), PyBytes_GET_SIZE(der))
+    if part.outer:
+        return _put_header(b, part.outer, b.size - b.at - end)
+    return FINE
+
+
+cdef int _put_sequence(Buffer* b, COp* op, dict components) except -1:
+    cdef int k = op.size, verdict
+    cdef Py_ssize_t used = 0
+    cdef size_t end
+    cdef CPart* part
+    cdef PyObject* found
+    cdef PyObject* oid
+    cdef object value
+    while k:
+        k -= 1
+        part = &op.parts[k]
+        found = PyDict_GetItem(components, <object>part.name)
+        if found == NULL:
+            if not part.optional:
+                return UNFIT
+            continue
+        used += 1
+        value = <object>found
+        if value is None:
+            if not part.optional:
+                return UNFIT
+            continue
+        if part.opens != NULL:
+            oid = PyDict_GetItem(components, <object>op.parts[part.by].name)
+            if oid == NULL:
+                return UNFIT
+            verdict = _put_open(b, part, value, <object>oid)
+        else:
+            end = b.size - b.at
+            verdict = _put_part(b, part, value)
+            if verdict == FINE and part.default_size >= 0 and value == <object>part.default:
+                b.at = b.size - end     # DER leaves it out
+        if verdict != FINE:
+            return verdict
+    if used != len(components):
+        return UNFIT
+    return _put_header(b, op.tag, b.size - b.at)
+
+
+cdef int _put_choice(Buffer* b, COp* op, dict components) except -1:
+    cdef int k, chosen = -1
+    cdef Py_ssize_t used = 0
+    cdef PyObject* found
+    if len(components) == 1:
+        for name, value in components.items():
+            for k in range(op.size):
+                if <PyObject*>name == op.parts[k].name:
+                    return UNFIT if value is None else _put_part(b, &op.parts[k], value)
+    for k in range(op.size):
+        found = PyDict_GetItem(components, <object>op.parts[k].name)
+        if found != NULL:
+            used += 1
+            if <object>found is not None:
+                if chosen >= 0:
+                    return UNFIT
+                chosen = k
+    if chosen < 0 or used != len(components):
+        return UNFIT
+    return _put_part(b, &op.parts[chosen], <object>PyDict_GetItem(components, <object>op.parts[chosen].name))
+
+
+cdef int _put_repeated(Buffer* b, COp* op, list items) except -1:
+    cdef Py_ssize_t k
+    cdef list elements = items
+    cdef int verdict
+    if _check_size(op, len(elements)) != FINE:
+        return UNFIT
+    if op.kind == SET_OF and len(elements) > 1:
+        return UNFIT            # the reference engine sorts
+    k = len(elements)
+    while k:
+        k -= 1
+        verdict = _put_part(b, &op.parts[0], elements[k])
+        if verdict != FINE:
+            return verdict
+    return _put_header(b, op.tag, b.size - b.at)
+
+
+cdef bytes _construct(COp* op, tuple args, dict components):
+    # The DER of a new record, from the arguments of its constructor.
+    cdef Buffer b
+    cdef int verdict = UNFIT
+    if op.kind == SEQUENCE_OF or op.kind == SET_OF:
+        if len(args) == 1 and type(args[0]) is not list and not isinstance(args[0], (str, bytes)):
+            args = (list(args[0]),)     # an iterator can be read only once
+    _open_buffer(&b)
+    try:
+        if op.kind == SEQUENCE:
+            if not args:
+                verdict = _put_sequence(&b, op, components)
+        elif op.kind == CHOICE:
+            if not args:
+                verdict = _put_choice(&b, op, components)
+        elif op.kind == SEQUENCE_OF or op.kind == SET_OF:
+            if not components and len(args) <= 1 and (not args or type(args[0]) is list):
+                verdict = _put_repeated(&b, op, args[0] if args else [])
+        elif op.kind == ANY:
+            if not components and len(args) == 1 and PyBytes_CheckExact(args[0]):
+                verdict = _put_any(&b, op, <bytes>args[0])
+        elif not components and not args:
+            verdict = _put_header(&b, op.tag, 0)
+        if verdict == FINE:
+            return PyBytes_FromStringAndSize(<char*>b.base + b.at, b.size - b.at)
+    finally:
+        _close_buffer(&b)
+    pyop = <object>op.op
+    return _encoding.encode(pyop, _explained.arguments(pyop, args, dict(components)))
+
+
+cdef int _put_any(Buffer* b, COp* op, bytes der) except -1:
+    cdef Growth g
+    cdef int verdict
+    if PyBytes_GET_SIZE(der) > MAX_INPUT:
+        return UNFIT
+    _limit(&g, UNLIMITED, ())
+    g.data = <const uint8_t*>PyBytes_AS_STRING(der)
+    verdict = _grow(&g, &op.root, 0, <uint32_t>PyBytes_GET_SIZE(der), 0, 0)
+    _release(&g)
+    if verdict != FINE:
+        return UNFIT
+    return _put(b, PyBytes_AS_STRING(der), PyBytes_GET_SIZE(der))

@@ -1,0 +1,393 @@
+# View and Field: a record is its DER, seen through its op.
+
+cdef object restore = _explained.restore
+cdef object checked_input = _explained.checked_input
+cdef object _disagreement = "the compiled engine refuses what the reference engine accepts; this is a bug, please report it"
+
+
+@cython.final
+@cython.no_gc
+cdef class Source:
+    # Checked nodes and the bytes that they point into.
+    cdef bytes data
+    cdef object limits
+    cdef object allow
+    cdef Node* nodes
+    cdef uint32_t count
+
+    def __dealloc__(self):
+        free(self.nodes)
+
+
+cdef Source _source(Growth* g, bytes data, object limits, object allow):
+    # Takes over the nodes of a Growth.
+    cdef Source source = Source.__new__(Source)
+    if g.nodes == g.local:
+        source.nodes = <Node*>malloc(g.count * sizeof(Node))
+        if source.nodes == NULL:
+            raise MemoryError
+        memcpy(source.nodes, g.nodes, g.count * sizeof(Node))
+    else:
+        source.nodes = <Node*>realloc(g.nodes, g.count * sizeof(Node))
+        if source.nodes == NULL:
+            source.nodes = g.nodes
+        g.nodes = g.local
+    source.count = g.count
+    source.data = data
+    source.limits = limits
+    source.allow = allow
+    return source
+
+
+@cython.final
+cdef class Explain:
+    # Asks the reference engine what is wrong, when somebody reads the error.
+    cdef object part
+    cdef bytes data
+    cdef object limits
+    cdef object allow
+
+    def __call__(self):
+        try:
+            _tree.grow(self.part, self.data, 0, len(self.data), self.limits, self.allow)
+        except _tree.Refused as refused:
+            return refused.path, refused.problem, refused.offset
+        return self.part.name, _disagreement, 0
+
+
+cdef int _refuse(int verdict, COp* op, bytes data, object limits, object allow) except -1:
+    cdef Explain explain
+    if verdict == NO_MEMORY:
+        raise MemoryError
+    explain = Explain.__new__(Explain)
+    explain.part = (<object>op.op).root
+    explain.data = data
+    explain.limits = limits
+    explain.allow = allow
+    raise (_LimitExceeded if verdict == LIMITED else _DecodeError).deferred(explain)
+
+
+cdef Source _parse(COp* op, bytes data, object limits, object allow):
+    # A checked record of the whole of data.
+    cdef Growth g
+    cdef int verdict = FINE
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    _limit(&g, limits, allow)
+    if size > MAX_INPUT or (size > DEFAULT_SIZE if limits is DEFAULT_LIMITS else size > limits.max_size):
+        verdict = LIMITED
+    else:
+        g.data = <const uint8_t*>PyBytes_AS_STRING(data)
+        verdict = _grow(&g, &op.root, 0, <uint32_t>size, 0, 0)
+    if verdict != FINE:
+        if size <= MAX_INPUT:
+            _release(&g)
+        _refuse(verdict, op, data, limits, allow)
+    try:
+        return _source(&g, data, limits, allow)
+    finally:
+        _release(&g)
+
+
+@cython.no_gc
+cdef class View:
+    """Base of every record class."""
+
+    cdef Source source          # None: made here and not looked into yet
+    cdef bytes raw              # its DER, once somebody asked or if it was made here
+    cdef uint32_t number        # of its node in the source
+    cdef uint32_t places        # of values
+    cdef PyObject** values      # those that were read, by place; NULL: none yet
+
+    _op = None
+
+    def __dealloc__(self):
+        cdef uint32_t i
+        if self.values != NULL:
+            for i in range(self.places):
+                Py_XDECREF(self.values[i])
+            free(self.values)
+
+    def __init__(self, *args, **components):
+        if self.source is not None or self.raw is not None:
+            raise TypeError(f"a {type(self).__name__} cannot change; use replace()")
+        self.raw = _construct(_native(type(self)), args, components)
+
+    @classmethod
+    def decode(cls, data, *, limits=DEFAULT_LIMITS, allow=()):
+        """Decode strict DER: all of `data` has to be one value of this type.
+
+        After it returns, reading attributes cannot fail. `limits` bound the cost, `allow` names leniencies (see
+        docs/strictness.md). Raises DecodeError, or LimitExceeded where only a limit stands against the input.
+        """
+        cdef View view
+        cdef COp* op = _native(cls)
+        if allow or not PyBytes_CheckExact(data):
+            data = checked_input(data, allow)
+        source = _parse(op, <bytes>data, limits, allow)
+        view = View.__new__(cls)
+        view.source = source
+        return view
+
+    @property
+    def der(self):
+        """The exact DER of this record, with the tag of its type (not the IMPLICIT tag of the place it stood at)."""
+        return self._der()
+
+    @cython.final
+    cdef bytes _der(self):
+        cdef Node* node
+        cdef const uint8_t* data
+        cdef COp* op
+        if self.raw is None:
+            self._look()
+            node = &self.source.nodes[self.number]
+            data = <const uint8_t*>PyBytes_AS_STRING(self.source.data)
+            op = OPS[node.op]
+            if node.start == 0 and node.end == <uint32_t>PyBytes_GET_SIZE(self.source.data):
+                self.raw = self.source.data
+            else:
+                self.raw = PyBytes_FromStringAndSize(<char*>data + node.start, node.end - node.start)
+                if op.tag and data[node.start] != op.tag:
+                    (<uint8_t*>PyBytes_AS_STRING(self.raw))[0] = op.tag     # a new object, nobody saw it yet
+        return self.raw
+
+    @cython.final
+    cdef Node* _look(self) except NULL:
+        # The node of this view, which a record made here gets now.
+        if self.source is None:
+            if self.raw is None:
+                raise TypeError(f"this {type(self).__name__} was never made; call its class")
+            self.source = _parse(_native(type(self)), self.raw, UNLIMITED, ())
+            self.number = 0
+        return &self.source.nodes[self.number]
+
+    @cython.final
+    cdef object _kept(self, uint32_t place, uint32_t places):
+        # The value at a place, made when first asked for.
+        cdef PyObject* found
+        if self.values == NULL:
+            self.values = <PyObject**>calloc(places, sizeof(PyObject*))
+            if self.values == NULL:
+                raise MemoryError
+            self.places = places
+        found = self.values[place]
+        if found != NULL:
+            return <object>found
+        value = self._made(place)
+        Py_INCREF(value)
+        self.values[place] = <PyObject*>value
+        return value
+
+    @cython.final
+    cdef object _made(self, uint32_t place):
+        cdef Node* node = &self.source.nodes[self.number]
+        cdef COp* op = OPS[node.op]
+        cdef CPart* part
+        cdef uint32_t before
+        if op.kind != SEQUENCE:
+            return _value(self.source, node.child + place)
+        part = &op.parts[place]
+        before = node.count & ((<uint32_t>1 << place) - 1)
+        if not node.count >> place & 1:
+            return <object>part.default
+        place = node.child + _ones(before)
+        if part.opens != NULL:
+            return _opened(self.source, place, <object>part.opens, self._kept(part.by, op.size))
+        return _value(self.source, place)
+
+    def _choice(self):
+        """Name and value of the alternative that a CHOICE holds."""
+        cdef Node* node = self._look()
+        cdef COp* op = OPS[node.op]
+        if op.kind != CHOICE:
+            raise TypeError("not a CHOICE")
+        return <object>op.parts[node.count].name, self._kept(0, 1)
+
+    def _raw(self):
+        """First identifier octet and content octets of a TLV."""
+        cdef Node* node = self._look()
+        cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(self.source.data)
+        cdef uint32_t content = node.start + node.header
+        return (
+            OPS[node.op].tag or data[node.start],
+            PyBytes_FromStringAndSize(<char*>data + content, node.end - content),
+        )
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        return self is other or self._der() == (<View>other)._der()
+
+    def __hash__(self):
+        return hash(self._der())
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        return restore, (type(self), self._der())
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"a {type(self).__name__} cannot change; use replace()")
+
+    def __delattr__(self, name):
+        raise AttributeError(f"a {type(self).__name__} cannot change; use replace()")
+
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define cmpcodec_ones(x) ((uint32_t)__builtin_popcount(x))
+    #else
+    static uint32_t cmpcodec_ones(uint32_t x) {
+        uint32_t n = 0;
+        for (; x; x &= x - 1) n++;
+        return n;
+    }
+    #endif
+    """
+    uint32_t _ones "cmpcodec_ones"(uint32_t x) noexcept nogil
+
+
+@cython.no_gc
+cdef class Items(View):
+    """Base of the records that are a SEQUENCE OF or SET OF: an immutable sequence."""
+
+    def __len__(self):
+        return self._repeated().count
+
+    def __getitem__(self, index):
+        cdef Py_ssize_t at
+        cdef uint32_t size = self._repeated().count
+        if isinstance(index, slice):
+            return tuple([self._kept(i, size) for i in range(*index.indices(size))])
+        at = index
+        if at < 0:
+            at += size
+        if not 0 <= at < size:
+            raise IndexError(f"{type(self).__name__} has {size} elements, there is no [{index}]")
+        return self._kept(<uint32_t>at, size)
+
+    def __iter__(self):
+        cdef uint32_t i, size = self._repeated().count
+        cdef list found = []
+        for i in range(size):
+            found.append(self._kept(i, size))
+        return iter(found)
+
+    @cython.final
+    cdef Node* _repeated(self) except NULL:
+        cdef Node* node = self._look()
+        if OPS[node.op].kind != SEQUENCE_OF and OPS[node.op].kind != SET_OF:
+            raise TypeError("not a SEQUENCE OF")
+        return node
+
+
+cdef object _value(Source source, uint32_t number):
+    # A record or plain value for a node.
+    cdef Node* node = &source.nodes[number]
+    cdef COp* op = OPS[node.op]
+    cdef View view
+    cdef uint32_t content
+    if op.cls == NULL:
+        content = node.start + node.header
+        return _read_leaf(op, <const uint8_t*>PyBytes_AS_STRING(source.data) + content, node.end - content)
+    view = View.__new__(<type>op.cls)
+    view.source = source
+    view.number = number
+    return view
+
+
+cdef object _opened(Source source, uint32_t number, object types, object oid):
+    # The value of an open type: as the type that its OID names if it conforms, as a TLV if not.
+    cdef Node* node = &source.nodes[number]
+    cdef Growth g
+    cdef COp* op
+    cdef int verdict
+    part = (<dict>types.parts).get(oid)
+    if part is None:
+        part = types.part(oid)
+        if part is None:
+            return _value(source, number)
+    op = _load(part.op)
+    _limit(&g, source.limits, source.allow)
+    g.data = <const uint8_t*>PyBytes_AS_STRING(source.data)
+    verdict = _grow(&g, &op.root, node.start, node.end, node.depth - 1, node.nest)
+    try:
+        if verdict == NO_MEMORY:
+            raise MemoryError
+        if verdict != FINE:
+            return _value(source, number)
+        return _value(_source(&g, source.data, source.limits, source.allow), 0)
+    finally:
+        _release(&g)
+
+
+@cython.final
+cdef class Field:
+    """Attribute of a SEQUENCE (a component) or of a CHOICE (an alternative)."""
+
+    cdef readonly object name
+    cdef readonly uint32_t number
+    cdef readonly bint choice
+
+    def __init__(self, name, number, choice):
+        self.name = name
+        self.number = number
+        self.choice = choice
+
+    def __get__(self, view, owner):
+        cdef View record
+        cdef Node* node
+        cdef COp* op
+        if view is None:
+            return self
+        record = <View?>view
+        if record.values != NULL and not self.choice and self.number < record.places:
+            if record.values[self.number] != NULL:
+                return <object>record.values[self.number]
+        node = record._look()
+        op = OPS[node.op]
+        if self.choice:
+            if op.kind != CHOICE:
+                raise TypeError("not a CHOICE")
+            return record._kept(0, 1) if node.count == self.number else None
+        if op.kind != SEQUENCE or self.number >= op.size:
+            raise TypeError("not a component of this record")
+        return record._kept(self.number, op.size)
+
+
+def children(view):
+    """The present components of a record in the order of the bytes; none for TLV and NULL.
+
+    Offsets count from the start of the bytes that the outermost record was decoded from; explicit tags are included.
+    """
+    cdef View record = <View?>view
+    cdef Node* node = record._look()
+    cdef Node* child
+    cdef COp* op = OPS[node.op]
+    cdef CPart* part
+    cdef uint32_t place, number, total
+    cdef list found = []
+    if op.kind > CHOICE:
+        return ()
+    number = node.child
+    total = op.size if op.kind == SEQUENCE else 1 if op.kind == CHOICE else node.count
+    for place in range(total):
+        if op.kind == SEQUENCE:
+            if not node.count >> place & 1:
+                continue
+            part = &op.parts[place]
+        else:
+            part = &op.parts[node.count if op.kind == CHOICE else 0]
+        child = &record.source.nodes[number]
+        number += 1
+        start = child.start
+        if part.outer:
+            start -= 1 + len(_encoding.length_octets(child.end - child.start))
+        name = None if op.kind == SEQUENCE_OF or op.kind == SET_OF else <object>part.name
+        found.append(Child(name, record._kept(place, total), start, child.end))
+    return tuple(found)

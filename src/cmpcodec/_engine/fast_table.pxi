@@ -1,0 +1,159 @@
+# The op table as C structures: copied from ops.Op and ops.Part once, never freed, never changed.
+
+cdef enum:
+    SEQUENCE = 0
+    SEQUENCE_OF = 1
+    SET_OF = 2
+    CHOICE = 3
+    ANY = 4
+    INTEGER = 5
+    OCTETS = 6
+    BITS = 7
+    OID = 8
+    TEXT = 9
+    TIME = 10
+    NULL_ = 11
+    BOOLEAN = 12
+
+cdef enum:
+    NOWHERE = 0xFF  # in COp.select: no alternative begins with this octet
+
+cdef struct CPart:
+    COp* op
+    uint8_t outer       # identifier octet of an EXPLICIT tag, or 0
+    uint8_t tag         # identifier octet of the value, or 0: as the op decides
+    uint8_t first       # identifier octet that announces this part, or 0: as the op decides
+    uint8_t optional
+    uint16_t by         # number of the component with the OID of an open type
+    Py_ssize_t default_size   # -1: no DEFAULT
+    uint8_t* default_content
+    PyObject* name
+    PyObject* default
+    PyObject* opens     # an OpenTypes, or NULL
+
+cdef struct COp:
+    uint16_t id
+    uint8_t kind
+    uint8_t tag
+    uint8_t nesting
+    uint8_t size        # number of parts
+    uint8_t sized       # whether low and high have to be looked at
+    int64_t low
+    int64_t high        # -1: MAX
+    int64_t limit       # -1: none
+    CPart* parts
+    CPart root
+    PyObject* cls       # record class, or NULL
+    PyObject* named     # NamedBits class, or the dict of an IntEnum's members, or NULL
+    PyObject* op        # the ops.Op
+    uint8_t select[256]
+
+cdef COp** OPS = NULL
+cdef int OPS_SIZE = 0
+cdef list KEPT = []         # what the structures point to
+cdef dict NATIVE = {}       # record class -> Native
+
+
+@cython.final
+@cython.no_gc
+cdef class Native:
+    # A COp as a Python object; it lives in Op.native.
+    cdef COp* op
+
+
+cdef PyObject* _keep(object thing) except NULL:
+    # A pointer that stays valid.
+    KEPT.append(thing)
+    return <PyObject*>thing
+
+
+cdef int _load_part(CPart* c, object part) except -1:
+    cdef bytes content
+    c.op = _load(part.op)
+    c.outer = part.outer
+    c.tag = part.tag
+    c.first = c.outer if c.outer else c.tag
+    c.optional = part.optional
+    c.by = part.by
+    c.default_size = -1
+    c.default_content = NULL
+    c.name = _keep(part.name)
+    c.default = _keep(None if part.default is _ops.MISSING else part.default)
+    if part.default_content is not None:
+        content = part.default_content
+        KEPT.append(content)
+        c.default_size = len(content)
+        c.default_content = <uint8_t*>PyBytes_AS_STRING(content)
+    c.opens = NULL if part.opens is None else _keep(part.opens)
+    return 0
+
+
+cdef COp* _load(object op) except NULL:
+    global OPS, OPS_SIZE
+    cdef COp* c
+    cdef COp** grown
+    cdef Native native
+    cdef int i
+    if op.native is not None:
+        return (<Native>op.native).op
+    if OPS_SIZE >= 0xFFFF:
+        raise TypeError("more than 65535 types")
+    grown = <COp**>realloc(OPS, (OPS_SIZE + 1) * sizeof(COp*))
+    if grown == NULL:
+        raise MemoryError
+    OPS = grown
+    c = <COp*>calloc(1, sizeof(COp))
+    if c == NULL:
+        raise MemoryError
+    OPS[OPS_SIZE] = c
+    c.id = OPS_SIZE
+    OPS_SIZE += 1
+    native = Native.__new__(Native)
+    native.op = c
+    op.native = native
+    try:
+        c.op = _keep(op)
+        c.kind = op.kind
+        c.tag = op.tag
+        c.nesting = op.nesting
+        c.low = op.low
+        c.high = -1 if op.high is None else op.high
+        c.sized = op.low != 0 or op.high is not None
+        c.limit = -1 if op.limit is None else op.limit
+        if op.cls is not None:
+            c.cls = _keep(op.cls)
+        if op.named is not None:
+            c.named = _keep(op.named._value2member_map_ if op.kind == INTEGER else op.named)
+        memset(c.select, NOWHERE, 256)
+        for octet, number in op.select.items():
+            c.select[<int>octet] = number
+        c.parts = <CPart*>calloc(max(len(op.parts), 1), sizeof(CPart))
+        if c.parts == NULL:
+            raise MemoryError
+        for i in range(len(op.parts)):
+            _load_part(&c.parts[i], op.parts[i])
+        c.size = len(op.parts)
+        _load_part(&c.root, op.root)
+    except BaseException:
+        op.native = None   # the half-filled structure stays unreachable
+        raise
+    return c
+
+
+cdef COp* _native(object cls) except NULL:
+    # The structure of a record class; compiles the class when it is first used.
+    cdef PyObject* found = PyDict_GetItem(NATIVE, cls)
+    cdef COp* c
+    if found != NULL:
+        return (<Native>found).op
+    op = _explained.operation(cls)
+    c = _load(op)
+    NATIVE[cls] = op.native
+    return c
+
+
+cdef inline bint _announces(const CPart* part, uint8_t octet) noexcept nogil:
+    # Whether a value of this part can begin with this identifier octet.
+    if part.first:
+        return part.first == octet
+    return part.op.kind != CHOICE or part.op.select[octet] != NOWHERE

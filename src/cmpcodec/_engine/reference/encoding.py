@@ -1,0 +1,125 @@
+"""Python values -> DER, by executing the op table. X.690 clauses 8, 10 and 11.
+
+Finished records are copied, never encoded again. The compiled engine calls this file to word its refusals, so both
+engines raise the same EncodeError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import EncodeError
+from ..ops import MISSING, TAG_NULL, Kind, Op, Part
+from ..values import MAX_INPUT
+from .leaves import Unfit, write
+from .tree import UNLIMITED, Refused, grow
+
+
+def length_octets(length: int) -> bytes:
+    """DER length in its shortest form; Unfit for more than 2 GiB."""
+    if length < 0x80:
+        return bytes((length,))
+    if length > MAX_INPUT:
+        raise Unfit(f"{length} octets are more than a record can hold")
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((0x80 | len(octets),)) + octets
+
+
+def _tlv(tag: int, content: bytes) -> bytes:
+    return bytes((tag,)) + length_octets(len(content)) + content
+
+
+def encode(op: Op, values: Any) -> bytes:
+    """DER of a record.
+
+    `values` are, by kind: SEQUENCE a value for each component (None: absent); CHOICE the pair (number of the
+    alternative, value); SEQUENCE OF and SET OF the list of elements; ANY its DER; NULL is not looked at.
+    Raises EncodeError.
+    """
+    path = op.name
+    try:
+        if op.kind is Kind.SEQUENCE:
+            octets = []
+            for part, value in zip(op.parts, values, strict=True):
+                path = f"{op.name}.{part.name}"
+                octets.append(_component(part, value, op, values))
+            path = op.name
+            content = b"".join(octets)
+            return _tlv(op.tag, content)
+        if op.kind is Kind.CHOICE:
+            number, value = values
+            path = f"{op.name}.{op.parts[number].name}"
+            return _part(op.parts[number], value)
+        if op.kind is Kind.ANY:
+            return _any(op, values)
+        if op.kind is Kind.NULL:
+            return bytes((TAG_NULL, 0))
+        octets = []
+        for i, value in enumerate(values):
+            path = f"{op.name}[{i}]"
+            octets.append(_part(op.parts[0], value))
+        path = op.name
+        if len(octets) < op.low or (op.high is not None and len(octets) > op.high):
+            raise Unfit(f"{len(octets)} elements do not fit its SIZE")
+        return _tlv(op.tag, b"".join(sorted(octets) if op.kind is Kind.SET_OF else octets))
+    except Unfit as unfit:
+        raise EncodeError(path + unfit.path, unfit.problem) from None
+
+
+def _any(op: Op, der: Any) -> bytes:
+    if not isinstance(der, bytes | bytearray | memoryview):
+        raise Unfit(f"expected the DER of one value as bytes, not {type(der).__name__}")
+    der = bytes(der)
+    part = Part(op.name, op)
+    part.settle()
+    try:
+        grow(part, der, 0, len(der), UNLIMITED)
+    except Refused as refused:
+        raise Unfit(f"{refused.problem}, at byte {refused.offset}") from None
+    return der
+
+
+def _component(part: Part, value: Any, op: Op, values: Sequence[Any]) -> bytes:
+    if value is None:
+        if part.optional:
+            return b""
+        raise Unfit("required, but None was given")
+    if part.opens is not None:
+        opened = part.opens.part(values[part.by])
+        if opened is not None and type(value) is not part.op.cls:
+            return _wrap(part, _part(opened, value))
+        if getattr(value, "_op", None) is None or not hasattr(value, "der"):
+            raise Unfit(f"nothing is known about the values of {values[part.by]}; give a record or TLV(der)")
+        return _wrap(part, value.der)
+    octets = _part(part, value)
+    if part.default is not MISSING and value == part.default:
+        return b""
+    return octets
+
+
+def _part(part: Part, value: Any) -> bytes:
+    op = part.op
+    if op.cls is None:
+        octets = _tlv(op.tag, write(op, value))
+    else:
+        if not isinstance(value, op.cls):
+            value = _convert(op, value)
+        octets = value.der
+    if part.tag != op.tag:
+        octets = bytes((part.tag,)) + octets[1:]
+    return _wrap(part, octets)
+
+
+def _wrap(part: Part, octets: bytes) -> bytes:
+    return _tlv(part.outer, octets) if part.outer else octets
+
+
+def _convert(op: Op, value: Any) -> Any:
+    """A list or tuple where a SEQUENCE OF is wanted becomes one."""
+    if op.kind in (Kind.SEQUENCE_OF, Kind.SET_OF) and isinstance(value, list | tuple):
+        try:
+            return op.cls(value)
+        except EncodeError as error:
+            raise Unfit(error.problem, error.path.removeprefix(op.name)) from None
+    raise Unfit(f"expected {op.cls.__name__}, not {type(value).__name__}")

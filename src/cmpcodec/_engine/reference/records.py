@@ -1,0 +1,284 @@
+"""View and Field: a record is its DER, seen through its op.
+
+A view keeps the bytes it was decoded from (or encoded to) and the node that says where it lies in them. Values are
+made when an attribute is first read, and kept. Nothing about a view can change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self
+
+from ...errors import DecodeError, LimitExceeded
+from ..ops import MISSING, Kind, Op, Part
+from ..values import LENIENCIES, Limits
+from .encoding import encode, length_octets
+from .leaves import read
+from .tree import UNLIMITED, Node, Refused, grow
+
+_DEFAULT_LIMITS = Limits()
+
+
+class Child(NamedTuple):
+    """A present component of a record: its name (None for an element), value, and place in the decoded bytes."""
+
+    name: str | None
+    value: Any
+    start: int
+    end: int
+
+
+class _Source:
+    """Bytes that views share, and what applied when they were decoded."""
+
+    __slots__ = ("allow", "data", "limits")
+
+    def __init__(self, data: bytes, limits: Limits, allow: Collection[str]) -> None:
+        self.data = data
+        self.limits = limits
+        self.allow = allow
+
+
+def checked_input(data: Any, allow: Collection[str]) -> bytes:
+    """`data` as bytes that nobody else can change; TypeError or ValueError for arguments that make no sense."""
+    if allow and (isinstance(allow, str) or not LENIENCIES.issuperset(allow)):
+        raise ValueError(f"allow takes a collection of these names: {', '.join(sorted(LENIENCIES))}")
+    if type(data) is bytes:
+        return data
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"expected bytes, bytearray or memoryview, not {type(data).__name__}")
+    return bytes(data)
+
+
+def arguments(op: Op, args: tuple[Any, ...], components: dict[str, Any]) -> Any:
+    """Sort the arguments of a constructor into what `encode` takes; TypeError as for any Python call."""
+    name = op.cls.__name__
+    if op.kind is Kind.SEQUENCE or op.kind is Kind.CHOICE:
+        if args:
+            raise TypeError(f"{name}() takes keyword arguments only")
+        values = [components.pop(part.name, part.default if part.optional else MISSING) for part in op.parts]
+        if components:
+            known = ", ".join(part.name for part in op.parts)
+            raise TypeError(f"{name}() has no component {next(iter(components))!r}; it has {known}")
+        if op.kind is Kind.SEQUENCE:
+            lacking = [p.name for p, v in zip(op.parts, values, strict=True) if v is MISSING and not p.optional]
+            if lacking:
+                raise TypeError(f"{name}() lacks {', '.join(lacking)}")
+            return [None if value is MISSING else value for value in values]
+        chosen = [(number, value) for number, value in enumerate(values) if value is not None and value is not MISSING]
+        if len(chosen) != 1:
+            raise TypeError(f"{name}() takes exactly one alternative, {len(chosen)} were given")
+        return chosen[0]
+    if components or len(args) > 1:
+        raise TypeError(f"{name}() takes one positional argument" if op.kind is not Kind.NULL else f"{name}() takes none")
+    if op.kind is Kind.NULL:
+        if args:
+            raise TypeError(f"{name}() takes no argument")
+        return ()
+    if op.kind is Kind.ANY:
+        if not args:
+            raise TypeError(f"{name}() takes the DER of its value")
+        return args[0]
+    if args and isinstance(args[0], str | bytes):
+        raise TypeError(f"{name}() takes an iterable of its elements, not {type(args[0]).__name__}")
+    return list(args[0]) if args else []
+
+
+class View:
+    """Base of every record class."""
+
+    __slots__ = ("_node", "_source", "_values")
+
+    _op: ClassVar[Any] = None
+    _node: Node | None
+    _source: _Source
+    _values: dict[int, Any]
+
+    def __init__(self, *args: Any, **components: Any) -> None:
+        if hasattr(self, "_source"):
+            raise TypeError(f"a {type(self).__name__} cannot change; use replace()")
+        op = operation(type(self))
+        self._source = _Source(encode(op, arguments(op, args, components)), UNLIMITED, ())
+        self._node = None
+        self._values = {}
+
+    @classmethod
+    def decode(cls, data: bytes | bytearray | memoryview, *, limits: Limits = _DEFAULT_LIMITS, allow: Collection[str] = ()) -> Self:
+        """Decode strict DER: all of `data` has to be one value of this type.
+
+        After it returns, reading attributes cannot fail. `limits` bound the cost, `allow` names leniencies (see
+        docs/strictness.md). Raises DecodeError, or LimitExceeded where only a limit stands against the input.
+        """
+        octets = checked_input(data, allow)
+        op = operation(cls)
+        try:
+            node = grow(op.root, octets, 0, len(octets), limits, allow)
+        except Refused as refused:
+            error = LimitExceeded if refused.limit else DecodeError
+            raise error(refused.path, refused.problem, refused.offset) from None
+        view = cls.__new__(cls)
+        view._source, view._node, view._values = _Source(octets, limits, allow), node, {}
+        return view
+
+    @property
+    def der(self) -> bytes:
+        """The exact DER of this record, with the tag of its type (not the IMPLICIT tag of the place it stood at)."""
+        data, node = self._source.data, self._node
+        if node is None or (node.start == 0 and node.end == len(data)):
+            return data
+        if node.op.tag and data[node.start] != node.op.tag:
+            return bytes((node.op.tag,)) + data[node.start + 1 : node.end]
+        return data[node.start : node.end]
+
+    def _tree(self) -> Node:
+        if self._node is None:
+            source = self._source
+            self._node = grow(operation(type(self)).root, source.data, 0, len(source.data), UNLIMITED)
+        return self._node
+
+    def _child(self, number: int) -> Any:
+        """The value at a place of the node, None if it is empty; made once."""
+        try:
+            return self._values[number]
+        except KeyError:
+            node = self._tree()
+            child = node.children[number]
+            if child is None:
+                part = node.op.parts[number]
+                value = None if part.default is MISSING else part.default
+            else:
+                value = self._value(node, child, number)
+            self._values[number] = value
+            return value
+
+    def _value(self, node: Node, child: Node, number: int) -> Any:
+        if node.op.kind is Kind.SEQUENCE:
+            part = node.op.parts[number]
+            if part.opens is not None:
+                opened = part.opens.part(self._child(part.by))
+                if opened is not None:
+                    source = self._source
+                    try:
+                        child = grow(
+                            opened, source.data, child.start, child.end, source.limits, source.allow, child.depth - 1, child.nest
+                        )
+                    except Refused:
+                        pass
+        return _make(self._source, child)
+
+    def _choice(self) -> tuple[str, Any]:
+        """Name and value of the alternative that a CHOICE holds."""
+        node = self._tree()
+        return node.op.parts[node.key].name, self._child(0)
+
+    def _raw(self) -> tuple[int, bytes]:
+        """First identifier octet and content octets of a TLV."""
+        node, data = self._tree(), self._source.data
+        return node.op.tag or data[node.start], data[node.content : node.end]
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self is other or self.der == other.der  # type: ignore[attr-defined]  # same class, so a View
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, tuple[type, bytes]]:
+        return restore, (type(self), self.der)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in View.__slots__ and (name == "_node" or not hasattr(self, name)):
+            object.__setattr__(self, name, value)
+        else:
+            raise AttributeError(f"a {type(self).__name__} cannot change; use replace()")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} cannot change; use replace()")
+
+
+class Items(View):
+    """Base of the records that are a SEQUENCE OF or SET OF: an immutable sequence."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._tree().children)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple(self._child(i) for i in range(*index.indices(len(self))))
+        size = len(self)
+        at = index + size if index < 0 else index
+        if not 0 <= at < size:
+            raise IndexError(f"{type(self).__name__} has {size} elements, there is no [{index}]")
+        return self._child(at)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._child(i) for i in range(len(self)))
+
+
+def restore(cls: type[View], der: bytes) -> View:
+    """Make a record from the DER of one (pickle's way back; such DER has been within somebody's limits before)."""
+    return cls.decode(der, limits=UNLIMITED, allow=LENIENCIES)
+
+
+def operation(cls: type[View]) -> Op:
+    """The op of a record class, compiled when first needed."""
+    op: Op | None = cls._op
+    if op is None:
+        op = cls._compile()  # type: ignore[attr-defined]  # the schema language's metaclass has it
+    return op
+
+
+def _make(source: _Source, node: Node) -> Any:
+    op = node.op
+    if op.cls is None:
+        return read[op.kind](op, source.data, node.content, node.end)
+    view = op.cls.__new__(op.cls)
+    view._source, view._node, view._values = source, node, {}
+    return view
+
+
+class Field:
+    """Attribute of a SEQUENCE (a component) or of a CHOICE (an alternative)."""
+
+    __slots__ = ("choice", "name", "number")
+
+    def __init__(self, name: str, number: int, choice: bool) -> None:
+        self.name = name
+        self.number = number
+        self.choice = choice
+
+    def __get__(self, view: View | None, owner: type) -> Any:
+        if view is None:
+            return self
+        if not self.choice:
+            return view._child(self.number)
+        return view._child(0) if view._tree().key == self.number else None
+
+
+def children(view: View) -> tuple[Child, ...]:
+    """The present components of a record in the order of the bytes; none for TLV and NULL.
+
+    Offsets count from the start of the bytes that the outermost record was decoded from; explicit tags are included.
+    """
+    node = view._tree()
+    found = []
+    for number, child in enumerate(node.children):
+        if child is not None:
+            named: Part | None = None
+            if node.op.kind is Kind.SEQUENCE:
+                named = node.op.parts[number]
+            elif node.op.kind is Kind.CHOICE:
+                named = node.op.parts[node.key]
+            outer = (named or node.op.parts[0]).outer
+            start = child.start - (1 + len(length_octets(child.end - child.start)) if outer else 0)
+            found.append(Child(named.name if named else None, view._child(number), start, child.end))
+    return tuple(found)

@@ -1,0 +1,238 @@
+"""PasswordBasedMac: protection by a shared secret. RFC 9810, 5.1.3.1; RFC 4211, 4.4; algorithms of RFC 9481, 6.1.
+
+The parameters of a peer are types and numbers that somebody unknown chose: all are held against the policy before
+the first hash. The secret and keys made of it appear in no representation and no error.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from secrets import token_bytes
+from typing import Final, NoReturn
+
+from .. import oids
+from .._engine import pbm_key
+from .._engine.values import ObjectIdentifier
+from ..asn1 import BitString, Null
+from ..crmf import PBMParameter
+from ..errors import InvalidProtection, UnsupportedAlgorithm
+from ..pkix import AlgorithmIdentifier
+from .policy import MAX_SALT, ProtectionPolicy
+
+OWFS: Final = {
+    oids.SHA1: "sha1",
+    oids.SHA224: "sha224",
+    oids.SHA256: "sha256",
+    oids.SHA384: "sha384",
+    oids.SHA512: "sha512",
+    oids.SHA3_224: "sha3_224",
+    oids.SHA3_256: "sha3_256",
+    oids.SHA3_384: "sha3_384",
+    oids.SHA3_512: "sha3_512",
+}
+"""One-way functions by OID, as hashlib names them."""
+
+MACS: Final = {
+    oids.HMAC_SHA1_IPSEC: "sha1",
+    oids.HMAC_WITH_SHA1: "sha1",
+    oids.HMAC_WITH_SHA224: "sha224",
+    oids.HMAC_WITH_SHA256: "sha256",
+    oids.HMAC_WITH_SHA384: "sha384",
+    oids.HMAC_WITH_SHA512: "sha512",
+    oids.HMAC_WITH_SHA3_224: "sha3_224",
+    oids.HMAC_WITH_SHA3_256: "sha3_256",
+    oids.HMAC_WITH_SHA3_384: "sha3_384",
+    oids.HMAC_WITH_SHA3_512: "sha3_512",
+}
+"""The hash of each HMAC by OID; peers use both OIDs of HMAC-SHA1."""
+
+_OWF_OIDS: Final = {name: oid for oid, name in OWFS.items()}
+_MAC_OIDS: Final = {name: oid for oid, name in reversed(MACS.items())}  # HMAC-SHA1: the OID that OpenSSL sends
+
+
+class _Keys:
+    """Derived keys, the least recently used forgotten first; a key that goes is overwritten."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._keys: OrderedDict[tuple[str, int, bytes], bytearray] = OrderedDict()
+
+    def get(self, which: tuple[str, int, bytes]) -> bytearray | None:
+        key = self._keys.get(which)
+        if key is not None:
+            self._keys.move_to_end(which)
+        return key
+
+    def put(self, which: tuple[str, int, bytes], key: bytes) -> None:
+        if self._size:
+            self._keys[which] = bytearray(key)
+            while len(self._keys) > self._size:
+                _wipe(self._keys.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        while self._keys:
+            _wipe(self._keys.popitem()[1])
+
+
+def _wipe(key: bytearray) -> None:
+    key[:] = bytes(len(key))
+
+
+class PasswordBasedMAC:
+    """A shared secret, and how messages are protected with it.
+
+    `secret` are the octets of the secret (encode text as UTF-8 yourself). New messages are protected with `owf` and
+    the HMAC of `mac` (hashlib names such as "sha256"), `iterations` and a random salt of `salt_octets`; verifying
+    takes whatever parameters the policy admits. `sender_kid` goes into the header of protected messages.
+
+    Deriving a key costs `iterations` hashes. `messages_per_salt` above 1 keeps salt and key for that many protected
+    messages; a server's answers become cheap that way. Keys of messages that were verified are kept too (only then:
+    so no stranger fills the memory), since a retransmission uses its salt again; `cached_keys` bounds both, 0 keeps
+    none. Keys are overwritten when they are forgotten; Python may hold copies that cannot be.
+
+    Raises TypeError or ValueError for arguments that make no sense.
+    """
+
+    __slots__ = ("_kept", "_keys", "_parameter", "_secret", "_sender_kid", "iterations", "mac", "owf", "per_salt", "salt_octets")
+
+    def __init__(
+        self,
+        secret: bytes,
+        *,
+        sender_kid: bytes | None = None,
+        owf: str = "sha256",
+        mac: str = "sha256",
+        iterations: int = 1000,
+        salt_octets: int = 16,
+        messages_per_salt: int = 1,
+        cached_keys: int = 64,
+    ) -> None:
+        if not isinstance(secret, bytes | bytearray):
+            raise TypeError(f"secret: expected bytes, not {type(secret).__name__}; encode text as UTF-8")
+        if owf not in _OWF_OIDS:
+            raise ValueError(f"owf: {owf!r} is none of {', '.join(_OWF_OIDS)}")
+        if mac not in _MAC_OIDS:
+            raise ValueError(f"mac: {mac!r} is none of {', '.join(_MAC_OIDS)}")
+        if not 100 <= iterations <= 2**31 - 1:
+            raise ValueError("iterations: RFC 9810 demands 100 or more, and 2147483647 are the most")
+        if not 8 <= salt_octets <= MAX_SALT:
+            raise ValueError(f"salt_octets: expected 8 to {MAX_SALT}")
+        if messages_per_salt < 1 or cached_keys < 0:
+            raise ValueError("messages_per_salt has to be 1 or more, cached_keys 0 or more")
+        self._secret = bytes(secret)
+        self._sender_kid = sender_kid
+        self.owf = owf
+        self.mac = mac
+        self.iterations = iterations
+        self.salt_octets = salt_octets
+        self.per_salt = messages_per_salt
+        self._keys = _Keys(cached_keys)
+        self._parameter: AlgorithmIdentifier | None = None
+        self._kept = 0
+
+    @property
+    def sender_kid(self) -> bytes | None:
+        """The senderKID of protected messages, None to leave it as it is."""
+        return self._sender_kid
+
+    def algorithm(self) -> AlgorithmIdentifier:
+        """The protectionAlg of a new message: id-PasswordBasedMac with a fresh salt, unless the last one still lasts."""
+        if self._parameter is None or self._kept <= 0:
+            parameter = PBMParameter(
+                salt=token_bytes(self.salt_octets),
+                owf=AlgorithmIdentifier(algorithm=_OWF_OIDS[self.owf]),
+                iteration_count=self.iterations,
+                mac=AlgorithmIdentifier(algorithm=_MAC_OIDS[self.mac]),
+            )
+            self._parameter = AlgorithmIdentifier(algorithm=oids.ID_PASSWORD_BASED_MAC, parameters=parameter)
+            self._kept = self.per_salt
+        self._kept -= 1
+        return self._parameter
+
+    def compute(self, algorithm: AlgorithmIdentifier, octets: bytes) -> BitString:
+        """The MAC of `octets` with the parameters that `algorithm` holds; UnsupportedAlgorithm if it holds none."""
+        parameter = _parameter(algorithm)
+        owf, mac = _hash(OWFS, parameter.owf, "owf"), _hash(MACS, parameter.mac, "mac")
+        which = (owf, parameter.iteration_count, parameter.salt)
+        key = self._keys.get(which)
+        if key is None:
+            fresh = pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
+            if self.per_salt > 1:
+                self._keys.put(which, fresh)
+            return BitString(hmac.digest(fresh, octets, mac))
+        return BitString(hmac.digest(key, octets, mac))
+
+    def check(
+        self, algorithm: AlgorithmIdentifier, octets: bytes, protection: BitString, policy: ProtectionPolicy
+    ) -> None:
+        """Return if `protection` is the MAC of `octets`.
+
+        Raises UnsupportedAlgorithm before any hash is computed if the algorithm is no id-PasswordBasedMac, if its
+        parameters are not what they should be, or if `policy` refuses them; InvalidProtection if the MAC differs.
+        """
+        parameter = _parameter(algorithm)
+        owf, mac = _hash(OWFS, parameter.owf, "owf"), _hash(MACS, parameter.mac, "mac")
+        _admit(parameter, owf, mac, policy)
+        which = (owf, parameter.iteration_count, parameter.salt)
+        key: bytes | bytearray | None = self._keys.get(which)
+        known = key is not None
+        if key is None:
+            key = pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
+        expected = hmac.digest(key, octets, mac)
+        if not hmac.compare_digest(expected, protection.data) or protection.unused_bits:
+            raise InvalidProtection("the MAC does not fit: another secret, or a message that was altered")
+        if not known:
+            self._keys.put(which, bytes(key))
+
+    def forget(self) -> None:
+        """Overwrite and drop all derived keys; the next message gets a fresh salt."""
+        self._keys.clear()
+        self._parameter = None
+
+    def __repr__(self) -> str:
+        return (
+            f"PasswordBasedMAC(<secret>, sender_kid={self._sender_kid!r}, owf={self.owf!r}, mac={self.mac!r}, "
+            f"iterations={self.iterations})"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a PasswordBasedMAC holds a secret and cannot be pickled")
+
+
+def _parameter(algorithm: AlgorithmIdentifier) -> PBMParameter:
+    if algorithm.algorithm != oids.ID_PASSWORD_BASED_MAC:
+        raise UnsupportedAlgorithm(f"protected by {_named(algorithm.algorithm)}, not by id-PasswordBasedMac")
+    parameter = algorithm.parameters
+    if not isinstance(parameter, PBMParameter):
+        raise UnsupportedAlgorithm("the parameters of id-PasswordBasedMac are no PBMParameter")
+    return parameter
+
+
+def _hash(table: dict[ObjectIdentifier, str], algorithm: AlgorithmIdentifier, role: str) -> str:
+    name = table.get(algorithm.algorithm)
+    if name is None:
+        raise UnsupportedAlgorithm(f"{role} {_named(algorithm.algorithm)} is not supported")
+    if algorithm.parameters is not None and not isinstance(algorithm.parameters, Null):
+        raise UnsupportedAlgorithm(f"{role} {_named(algorithm.algorithm)} takes no parameters, or NULL")
+    return name
+
+
+def _admit(parameter: PBMParameter, owf: str, mac: str, policy: ProtectionPolicy) -> None:
+    if owf not in policy.owfs:
+        raise UnsupportedAlgorithm(f"owf {owf} is not admitted by the policy")
+    if mac not in policy.macs:
+        raise UnsupportedAlgorithm(f"mac HMAC-{mac} is not admitted by the policy")
+    if not policy.min_iterations <= parameter.iteration_count <= policy.max_iterations:
+        raise UnsupportedAlgorithm(
+            f"iterationCount is not between {policy.min_iterations} and {policy.max_iterations}, as the policy demands"
+        )
+    if not policy.min_salt <= len(parameter.salt) <= min(policy.max_salt, MAX_SALT):
+        raise UnsupportedAlgorithm(
+            f"salt of {len(parameter.salt)} octets is not between {policy.min_salt} and "
+            f"{min(policy.max_salt, MAX_SALT)}, as the policy demands"
+        )
+
+
+def _named(oid: ObjectIdentifier) -> str:
+    return oids.name(oid) or str(oid)[:80]
