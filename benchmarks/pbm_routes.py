@@ -173,8 +173,8 @@ def verifying(crypto: ctypes.CDLL) -> dict[str, Contestant]:
 def two_threads(contestants: dict[str, Contestant], passes: int) -> dict[str, tuple[float, float]]:
     """How much more than one thread two do in a time: by the minima of the passes, and by their medians.
 
-    A pass takes each thread some 10 ms. What else the machine does decides the result: one contestant should be
-    known to run without the GIL.
+    A pass takes each thread some 10 ms. What else the machine does decides the result: one contestant should
+    be known to run without the GIL.
     """
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in contestants}
     for _ in range(passes):

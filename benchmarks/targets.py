@@ -46,7 +46,8 @@ class Promise:
         """For the table."""
         about = "" if len(self.keys) == 3 else " on messages with " + _KEYS[self.keys]
         rival = self.rival + (f"'s {self.rival_section}" if self.rival_section else "")
-        return f"{self.section}, {self.ours} engine: {self.factor:g}x {rival}{about}"
+        engine = {"cython": "Cython engine", "python": "Python engine"}.get(self.ours, self.ours)
+        return f"{self.section}, {engine}: {self.factor:g}x {rival}{about}"
 
     def judge(self, results: Results) -> list[Verdict]:
         """Give the worst message, and the headline message if that is another; nothing if not measured."""
@@ -78,6 +79,7 @@ PROMISES = [
     Promise("build", "cython", "hazmat", 20),
     Promise("decode", "python", "pyasn1", 15),
     Promise("PBM", "cython", "hashlib", 5),
+    Promise("PBM", "cython verify", "hashlib", 5),
     Promise("PBM", "cython", "openssl", 1),
 ]
 

@@ -1,6 +1,6 @@
 """Compares a type of our schema with the same type as pyasn1-alt-modules states it.
 
-It knows how either side writes components, tags, sizes and names, and the places where they differ on purpose.
+It knows how either side writes components, tags, sizes and names, and where they differ on purpose.
 Which types are compared with which is the business of test_schema_names.
 """
 

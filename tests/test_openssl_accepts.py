@@ -20,13 +20,15 @@ VALIDATED = "successfully validated PBM-based CMP message protection"
 WRONG = "wrong pbm value"
 
 COMBINATIONS = [
-    ("sha256", "hmac-sha1", 500),
-    ("sha256", "hmac-sha1", 1024),
-    ("sha256", "hmac-sha256", 1000),
-    ("sha384", "hmac-sha384", 100),
-    ("sha512", "hmac-sha512", 2000),
-    ("sha512", "hmac-sha224", 777),
-    ("sha256", "hmac-sha512", 100_000),
+    ("sha256", "sha1", 500),
+    ("sha256", "sha1", 1024),
+    ("sha256", "sha256", 1000),
+    ("sha384", "sha384", 100),
+    ("sha512", "sha512", 2000),
+    ("sha224", "sha224", 777),
+    ("sha3_256", "sha512", 600),
+    ("sha1", "sha1", 100),
+    ("sha256", "sha512", 100_000),
 ]
 
 every_combination = pytest.mark.parametrize(("owf", "mac", "iterations"), COMBINATIONS)

@@ -309,7 +309,7 @@ def test_interpreter_without_openssl() -> None:
 
 @needs_compiled
 def test_interpreter_that_hides_its_openssl() -> None:
-    script = "import hashlib, sys, types; sys.modules['_hashlib'] = types.ModuleType('_hashlib')\n" + CHECK
+    script = "import _hashlib; _hashlib.__file__ = None\n" + CHECK
     route, _, why = run_script(script + TELL)
     if route == "hashlib":  # else the program itself exports one, and it was found after all
         assert why.startswith("this interpreter keeps its OpenSSL to itself")
@@ -377,11 +377,10 @@ def shim(tmp_path: Path) -> Callable[..., list[str]]:
         link = ["-shared", "-fPIC", "-Wl,--no-as-needed", str(source), crypto, "-ldl", "-o", str(library)]
         subprocess.run([compiler, *options, *link], check=True)
         head = f"""
-        import ctypes, hashlib, sys, types
+        import _hashlib, ctypes
         library = {str(library)!r}
         shim = ctypes.CDLL(library)
-        sys.modules["_hashlib"] = types.ModuleType("_hashlib")
-        sys.modules["_hashlib"].__file__ = library
+        _hashlib.__file__ = library
         """
         return run_script(textwrap.dedent(head) + CHECK + textwrap.dedent(script))
 

@@ -1,14 +1,15 @@
 """The schema is the RFCs': each type is compared with pyasn1-alt-modules, an independent statement of them.
 
 Compared are names and order of components, OPTIONAL and DEFAULT, tags (outer, inner, universal), SIZE, named
-numbers and bits, open types and their tables. Not compared are value ranges of INTEGERs: our schema leaves those
-to policies. What differs on purpose stands in a list, here or in schema_comparison, each entry with its reason.
+numbers and bits, open types and their tables. Not compared are value ranges of INTEGERs: our schema leaves
+them to policies. What differs on purpose is on a list, here or in schema_comparison, each with its reason.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import re
 from enum import IntEnum
 from types import ModuleType
 from typing import Annotated, Any
@@ -19,11 +20,12 @@ from pyasn1.type.constraint import ValueSizeConstraint
 from pyasn1_alt_modules import opentypemap
 
 from cmpcodec import cmp, cms, crmf, oids, pkix
+from cmpcodec._engine.ops import Kind
 from cmpcodec.asn1 import Default, Explicit, NamedBits, OpenTypes, Record, Sequence, Size, compile_type
 from tests.schema_comparison import FLATTENED, OPAQUE, RENAMED, UNNAMED, differences, rfc, snake
 
 ROOMS: dict[ModuleType, list[ModuleType]] = {
-    pkix: [rfc(5280), rfc(2986), rfc(4055), rfc(3279), rfc(5480)],
+    pkix: [rfc(5280), rfc(2986), rfc(4055), rfc(3279), rfc(5480), rfc(4108)],
     cms: [rfc(5652), rfc(5958), rfc(9629), rfc(8018), rfc(5084), rfc(9044), rfc(8702), rfc(5753)],
     crmf: [rfc(4211)],
     cmp: [rfc(9810)],
@@ -234,6 +236,42 @@ def test_fail_info_has_27_bits(number: int, name: str) -> None:
     assert cmp.PKIStatusInfo.decode(info.der).fail_info == bit
 
 
+# --- what only we have ---
+
+
+@pytest.mark.parametrize(
+    ("cls", "limit"),
+    [
+        (cmp.ExtraCerts, 32),
+        (cmp.GeneralInfo, 64),
+        (cmp.PKIMessages, 32),
+        (cmp.CertConfirmContent, 32),
+        (cmp.RevReqContent, 32),
+        (cmp.RevStatus, 32),
+        (crmf.CertReqMessages, 32),
+        (pkix.Name, 64),
+        (pkix.RelativeDistinguishedName, 16),
+    ],
+)
+def test_bounds(cls: type[Record], limit: int) -> None:
+    assert compile_type(cls).limit == limit
+
+
+@pytest.mark.parametrize(("room", "name"), ALL, ids=[f"{short(room)}.{name}" for room, name in ALL])
+def test_no_repetition_is_unbounded_and_no_type_undocumented(room: ModuleType, name: str) -> None:
+    cls = types_of(room)[name]
+    if cls.__module__ == room.__name__ and not name.startswith("_"):
+        assert re.search(r"RFC \d{4}", cls.__doc__)
+        assert len(cls.__doc__.partition("\n")[0]) < 110
+    if issubclass(cls, Record):
+        op = compile_type(cls)
+        assert op.limit is not None or op.kind not in (Kind.SEQUENCE_OF, Kind.SET_OF)
+
+
+def test_messages_nest_three_levels() -> None:
+    assert compile_type(cmp.PKIMessage).nesting == 3
+
+
 # --- open types ---
 
 CURVES = {oids.ID_EC_PUBLIC_KEY, oids.ID_EC_DH, oids.ID_EC_MQV}  # their ECParameters: see NO_COUNTERPART
@@ -241,6 +279,7 @@ CURVES = {oids.ID_EC_PUBLIC_KEY, oids.ID_EC_DH, oids.ID_EC_MQV}  # their ECParam
 TABLES: list[tuple[OpenTypes, str, bool]] = [
     (cmp.INFO_VALUES, "cmpInfoTypeAndValueMap", False),
     (pkix.EXTENSION_VALUES, "certificateExtensionsMap", False),
+    (pkix.OTHER_NAMES, "otherNamesMap", False),
     (cms.OTHER_RECIPIENTS, "otherRecipientInfoMap", False),
     (cms.CONTENTS, "cmsContentTypesMap", False),
     (crmf.CONTROL_VALUES, "cmsAttributesMap", False),

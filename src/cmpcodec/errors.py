@@ -51,6 +51,11 @@ class DecodeError(CMPError, ValueError):
         error._explain = explain
         return error
 
+    @property
+    def args(self) -> tuple[str, str, int]:  # type: ignore[override]  # read-only: the same for both engines
+        """Path, problem and offset."""
+        return self._read()
+
     def _read(self) -> tuple[str, str, int]:
         if self._details is None:
             assert self._explain is not None

@@ -54,7 +54,7 @@ PARAMETERS = OpenTypes("AlgorithmIdentifier.parameters")
 """Types of algorithm parameters. An algorithm whose parameters are to be absent is not listed."""
 
 OTHER_NAMES = OpenTypes("OtherName.value")
-"""Types of the values of otherName; none is known here."""
+"""Types of the values of otherName."""
 
 # --- RFC 5280, appendix A.1: PKIX1Explicit88, EXPLICIT TAGS ---
 
@@ -359,6 +359,16 @@ class ECParameters(Choice):
     specified_curve: SpecifiedECDomain | None = None
 
 
+# --- RFC 4108: CMSFirmwareWrapper, IMPLICIT TAGS ---
+
+
+class HardwareModuleName(Sequence):
+    """An otherName: a device by its type and serial number, as in IDevID certificates. RFC 4108, 5."""
+
+    hw_type: ObjectIdentifier
+    hw_serial_num: bytes
+
+
 # --- The types of open values. They stand before RFC 4055, whose defaults have parameters themselves. ---
 
 _DIRECTORY_STRINGS = (
@@ -404,6 +414,11 @@ EXTENSION_VALUES[oids.ID_CE_DELTA_CRL_INDICATOR] = int
 EXTENSION_VALUES[oids.ID_CE_CRL_REASONS] = Annotated[CRLReason | int, Enumerated]
 EXTENSION_VALUES[oids.ID_CE_INVALIDITY_DATE] = datetime
 EXTENSION_VALUES[oids.ID_CE_CERTIFICATE_ISSUER] = GeneralNames
+
+OTHER_NAMES[oids.ID_ON_HARDWARE_MODULE_NAME] = HardwareModuleName
+OTHER_NAMES[oids.ID_ON_XMPP_ADDR] = str
+OTHER_NAMES[oids.ID_ON_SMTP_UTF8_MAILBOX] = Annotated[str, Size(1)]
+OTHER_NAMES[oids.USER_PRINCIPAL_NAME] = str
 
 _NULL_PARAMETERS = (
     oids.MD5,
@@ -532,5 +547,5 @@ def _escape(text: str) -> str:
 
 def _escape_character(character: str) -> str:
     if not character.isprintable():
-        return "".join(f"\\{octet:02X}" for octet in character.encode("utf-8", "surrogatepass"))
+        return "".join(f"\\{octet:02X}" for octet in character.encode())
     return "\\" + character if character in '"+,;<>\\' else character

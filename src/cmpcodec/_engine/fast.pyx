@@ -18,9 +18,11 @@ never refer back to the views that hold them, so reference counts alone free the
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.datetime cimport PyDateTime_Check, datetime_new, import_datetime
-from cpython.dict cimport PyDict_GetItem
-from cpython.object cimport PyObject, PyObject_TypeCheck
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.number cimport PyNumber_AsSsize_t
+from cpython.object cimport PyObject, PyObject_TypeCheck, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.tuple cimport PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_Check, PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc

@@ -109,7 +109,9 @@ cdef int _put_bits(Buffer* b, const COp* op, object value) except -1:
     cdef bytes data
     cdef int64_t unused
     cdef Py_ssize_t n
-    if op.named != NULL or type(value) is not BitString or type((<tuple>value)[0]) is not bytes or type((<tuple>value)[1]) is not int:
+    if op.named != NULL or type(value) is not BitString or PyTuple_GET_SIZE(value) != 2:
+        return _put_slowly(b, op, value)
+    if type((<tuple>value)[0]) is not bytes or type((<tuple>value)[1]) is not int:
         return _put_slowly(b, op, value)
     data = (<tuple>value)[0]
     n = PyBytes_GET_SIZE(data)
@@ -129,9 +131,9 @@ cdef int _put_bits(Buffer* b, const COp* op, object value) except -1:
 cdef int _put_oid(Buffer* b, const COp* op, object value) except -1:
     cdef PyObject* found
     cdef bytes octets
-    if not PyUnicode_Check(value):
-        return UNFIT
-    found = PyDict_GetItem(WRITTEN_OIDS, value)
+    if type(value) is not str and type(value) is not ObjectIdentifier:
+        return _put_slowly(b, op, value)
+    found = _find(WRITTEN_OIDS, value)
     if found != NULL:
         octets = <bytes>found
     else:
@@ -142,7 +144,7 @@ cdef int _put_oid(Buffer* b, const COp* op, object value) except -1:
         if len(octets) <= MAX_KNOWN_OID_OCTETS:
             if len(WRITTEN_OIDS) >= MAX_KNOWN_OIDS:
                 WRITTEN_OIDS.clear()
-            WRITTEN_OIDS[str(value)] = octets
+            WRITTEN_OIDS[value] = octets
     _put(b, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
     return FINE
 
@@ -228,7 +230,7 @@ cdef int _put_part(Buffer* b, const CPart* part, object value) except -1:
         if verdict != FINE:
             return verdict
     else:
-        if not isinstance(value, <type>op.cls):
+        if not PyObject_TypeCheck(value, <PyTypeObject*>op.cls):
             if (op.kind != SEQUENCE_OF and op.kind != SET_OF) or not isinstance(value, (list, tuple)):
                 return UNFIT
             try:
@@ -252,6 +254,8 @@ cdef int _put_open(Buffer* b, const CPart* part, object value, object oid) excep
     cdef COp* op
     cdef bytes der
     cdef int verdict
+    if not PyUnicode_Check(oid):
+        return UNFIT
     opened = (<object>part.opens).part(oid)
     if opened is not None and type(value) is not <object>part.op.cls:
         op = _load(opened.op)
@@ -268,6 +272,17 @@ cdef int _put_open(Buffer* b, const CPart* part, object value, object oid) excep
     return FINE
 
 
+cdef bint _is_default(const Buffer* b, const CPart* part, size_t before) noexcept:
+    # Whether what was put in front of the last `before` octets is the DEFAULT of its place.
+    cdef const uint8_t* octets = b.base + b.at
+    cdef uint32_t content, stop, size = <uint32_t>(b.size - b.at - before)
+    if _header(octets, 0, size, &content, &stop) != FINE:
+        return False
+    if part.outer and _header(octets, content, size, &content, &stop) != FINE:
+        return False
+    return size - content == <uint32_t>part.default_size and memcmp(octets + content, part.default_content, size - content) == 0
+
+
 cdef int _put_sequence(Buffer* b, COp* op, dict components) except -1:
     cdef int k = op.size, verdict
     cdef Py_ssize_t used = 0
@@ -279,7 +294,7 @@ cdef int _put_sequence(Buffer* b, COp* op, dict components) except -1:
     while k:
         k -= 1
         part = &op.parts[k]
-        found = PyDict_GetItem(components, <object>part.name)
+        found = _find(components, <object>part.name)
         if found == NULL:
             if not part.optional:
                 return UNFIT
@@ -291,14 +306,14 @@ cdef int _put_sequence(Buffer* b, COp* op, dict components) except -1:
                 return UNFIT
             continue
         if part.opens != NULL:
-            oid = PyDict_GetItem(components, <object>op.parts[part.by].name)
+            oid = _find(components, <object>op.parts[part.by].name)
             if oid == NULL:
                 return UNFIT
             verdict = _put_open(b, part, value, <object>oid)
         else:
             end = b.size - b.at
             verdict = _put_part(b, part, value)
-            if verdict == FINE and part.default_size >= 0 and value == <object>part.default:
+            if verdict == FINE and part.default_size >= 0 and _is_default(b, part, end):
                 b.at = b.size - end     # DER leaves it out
         if verdict != FINE:
             return verdict
@@ -317,7 +332,7 @@ cdef int _put_choice(Buffer* b, COp* op, dict components) except -1:
                 if <PyObject*>name == op.parts[k].name:
                     return UNFIT if value is None else _put_part(b, &op.parts[k], value)
     for k in range(op.size):
-        found = PyDict_GetItem(components, <object>op.parts[k].name)
+        found = _find(components, <object>op.parts[k].name)
         if found != NULL:
             used += 1
             if <object>found is not None:
@@ -326,7 +341,7 @@ cdef int _put_choice(Buffer* b, COp* op, dict components) except -1:
                 chosen = k
     if chosen < 0 or used != len(components):
         return UNFIT
-    return _put_part(b, &op.parts[chosen], <object>PyDict_GetItem(components, <object>op.parts[chosen].name))
+    return _put_part(b, &op.parts[chosen], <object>_find(components, <object>op.parts[chosen].name))
 
 
 cdef int _put_repeated(Buffer* b, COp* op, list items) except -1:
@@ -351,8 +366,8 @@ cdef bytes _construct(COp* op, tuple args, dict components):
     cdef Buffer b
     cdef int verdict = UNFIT
     if op.kind == SEQUENCE_OF or op.kind == SET_OF:
-        if len(args) == 1 and type(args[0]) is not list and not isinstance(args[0], (str, bytes)):
-            args = (list(args[0]),)     # an iterator can be read only once
+        if len(args) == 1 and not isinstance(args[0], (str, bytes)):
+            args = (list(args[0]),)     # ours: an iterator can be read only once, and nobody else may change the list
     _open_buffer(&b)
     try:
         if op.kind == SEQUENCE:

@@ -40,6 +40,7 @@ for _octet in range(256):
 
 cdef object UTC = _timezone.utc
 cdef object BitString = _values.BitString
+cdef object ObjectIdentifier = _values.ObjectIdentifier
 cdef object tuple_new = tuple.__new__
 cdef object int_new = int.__new__
 cdef dict OIDS = {}         # content octets -> ObjectIdentifier, of OIDs met before
@@ -62,6 +63,8 @@ cdef inline int _check_bits(const COp* op, const uint8_t* p, uint32_t n) noexcep
     cdef uint8_t unused
     if n == 0:
         return REFUSED
+    if op.named != NULL and n > MAX_INTEGER_OCTETS:
+        return LIMITED
     unused = p[0]
     if unused > 7 or (unused and n == 1):
         return REFUSED
@@ -278,7 +281,7 @@ cdef int _moment(const COp* op, const uint8_t* p, uint32_t n, bint offsets, Mome
     return FINE if m.day <= days else REFUSED
 
 
-cdef int _check_leaf(const COp* op, const uint8_t* p, uint32_t n, bint offsets) noexcept nogil:
+cdef inline int _check_leaf(const COp* op, const uint8_t* p, uint32_t n, bint offsets) noexcept nogil:
     cdef Moment moment
     if op.kind == INTEGER:
         return _check_integer(p, n)
@@ -312,7 +315,7 @@ cdef object _read_integer(const COp* op, const uint8_t* p, uint32_t n):
     else:
         value = int.from_bytes(PyBytes_FromStringAndSize(<char*>p, n), "big", signed=True)
     if op.named != NULL:
-        found = PyDict_GetItem(<dict>op.named, value)
+        found = _find(<dict>op.named, value)
         if found != NULL:
             return <object>found
     return value
@@ -335,7 +338,7 @@ cdef object _read_bits(const COp* op, const uint8_t* p, uint32_t n):
 cdef object _read_oid(const COp* op, const uint8_t* p, uint32_t n):
     cdef PyObject* found
     content = PyBytes_FromStringAndSize(<char*>p, n)
-    found = PyDict_GetItem(OIDS, content)
+    found = _find(OIDS, content)
     if found != NULL:
         return <object>found
     oid = _slow.read_oid(<object>op.op, content, 0, n)

@@ -1,5 +1,6 @@
 # View and Field: a record is its DER, seen through its op.
 
+cdef object LENIENCIES = _values.LENIENCIES
 cdef object restore = _explained.restore
 cdef object checked_input = _explained.checked_input
 cdef object _disagreement = "the compiled engine refuses what the reference engine accepts; this is a bug, please report it"
@@ -49,7 +50,7 @@ cdef class Explain:
 
     def __call__(self):
         try:
-            _tree.grow(self.part, self.data, 0, len(self.data), self.limits, self.allow)
+            _tree.grow_all(self.part, self.data, self.limits, self.allow)
         except _tree.Refused as refused:
             return refused.path, refused.problem, refused.offset
         return self.part.name, _disagreement, 0
@@ -79,8 +80,7 @@ cdef Source _parse(COp* op, bytes data, object limits, object allow):
         g.data = <const uint8_t*>PyBytes_AS_STRING(data)
         verdict = _grow(&g, &op.root, 0, <uint32_t>size, 0, 0)
     if verdict != FINE:
-        if size <= MAX_INPUT:
-            _release(&g)
+        _release(&g)
         _refuse(verdict, op, data, limits, allow)
     try:
         return _source(&g, data, limits, allow)
@@ -123,8 +123,9 @@ cdef class View:
         cdef COp* op = _native(cls)
         if allow or not PyBytes_CheckExact(data):
             data = checked_input(data, allow)
+            allow = frozenset(allow)
         source = _parse(op, <bytes>data, limits, allow)
-        view = View.__new__(cls)
+        view = View.__new__(<type>cls)
         view.source = source
         return view
 
@@ -138,27 +139,33 @@ cdef class View:
         cdef Node* node
         cdef const uint8_t* data
         cdef COp* op
+        cdef bytes raw
         if self.raw is None:
             self._look()
             node = &self.source.nodes[self.number]
             data = <const uint8_t*>PyBytes_AS_STRING(self.source.data)
             op = OPS[node.op]
-            if node.start == 0 and node.end == <uint32_t>PyBytes_GET_SIZE(self.source.data):
+            if op.tag and data[node.start] != op.tag:
+                raw = PyBytes_FromStringAndSize(<char*>data + node.start, node.end - node.start)
+                (<uint8_t*>PyBytes_AS_STRING(raw))[0] = op.tag      # a new object, nobody saw it yet
+                self.raw = raw
+            elif node.start == 0 and node.end == <uint32_t>PyBytes_GET_SIZE(self.source.data):
                 self.raw = self.source.data
             else:
                 self.raw = PyBytes_FromStringAndSize(<char*>data + node.start, node.end - node.start)
-                if op.tag and data[node.start] != op.tag:
-                    (<uint8_t*>PyBytes_AS_STRING(self.raw))[0] = op.tag     # a new object, nobody saw it yet
         return self.raw
 
     @cython.final
     cdef Node* _look(self) except NULL:
         # The node of this view, which a record made here gets now.
+        cdef Source source
         if self.source is None:
             if self.raw is None:
                 raise TypeError(f"this {type(self).__name__} was never made; call its class")
-            self.source = _parse(_native(type(self)), self.raw, UNLIMITED, ())
-            self.number = 0
+            source = _parse(_native(type(self)), self.raw, UNLIMITED, LENIENCIES)
+            source.limits = DEFAULT_LIMITS      # for what it opens: nothing has checked that yet
+            source.allow = ()
+            self.source = source
         return &self.source.nodes[self.number]
 
     @cython.final
@@ -174,6 +181,8 @@ cdef class View:
         if found != NULL:
             return <object>found
         value = self._made(place)
+        if self.values[place] != NULL:      # making it ran Python code, which asked for the same value
+            return <object>self.values[place]
         Py_INCREF(value)
         self.values[place] = <PyObject*>value
         return value
@@ -264,7 +273,7 @@ cdef class Items(View):
         cdef uint32_t size = self._repeated().count
         if isinstance(index, slice):
             return tuple([self._kept(i, size) for i in range(*index.indices(size))])
-        at = index
+        at = PyNumber_AsSsize_t(index, IndexError)
         if at < 0:
             at += size
         if not 0 <= at < size:

@@ -48,6 +48,11 @@ cdef struct COp:
     PyObject* op        # the ops.Op
     uint8_t select[256]
 
+cdef inline PyObject* _find(dict table, object key) except? NULL:
+    # A borrowed reference, NULL if there is none.
+    return PyDict_GetItemWithError(table, key)
+
+
 cdef COp** OPS = NULL
 cdef int OPS_SIZE = 0
 cdef list KEPT = []         # what the structures point to
@@ -67,9 +72,9 @@ cdef PyObject* _keep(object thing) except NULL:
     return <PyObject*>thing
 
 
-cdef int _load_part(CPart* c, object part) except -1:
+cdef int _load_part(CPart* c, object part, list fresh) except -1:
     cdef bytes content
-    c.op = _load(part.op)
+    c.op = _load_op(part.op, fresh)
     c.outer = part.outer
     c.tag = part.tag
     c.first = c.outer if c.outer else c.tag
@@ -89,6 +94,21 @@ cdef int _load_part(CPart* c, object part) except -1:
 
 
 cdef COp* _load(object op) except NULL:
+    # The structure of an op and of all that it contains; nothing stays if that fails half way.
+    cdef list fresh = []
+    cdef COp* c
+    if op.native is not None:
+        return (<Native>op.native).op
+    try:
+        c = _load_op(op, fresh)
+    except BaseException:
+        for one in fresh:
+            one.native = None
+        raise
+    return c
+
+
+cdef COp* _load_op(object op, list fresh) except NULL:
     global OPS, OPS_SIZE
     cdef COp* c
     cdef COp** grown
@@ -110,39 +130,36 @@ cdef COp* _load(object op) except NULL:
     OPS_SIZE += 1
     native = Native.__new__(Native)
     native.op = c
+    fresh.append(op)
     op.native = native
-    try:
-        c.op = _keep(op)
-        c.kind = op.kind
-        c.tag = op.tag
-        c.nesting = op.nesting
-        c.low = op.low
-        c.high = -1 if op.high is None else op.high
-        c.sized = op.low != 0 or op.high is not None
-        c.limit = -1 if op.limit is None else op.limit
-        if op.cls is not None:
-            c.cls = _keep(op.cls)
-        if op.named is not None:
-            c.named = _keep(op.named._value2member_map_ if op.kind == INTEGER else op.named)
-        memset(c.select, NOWHERE, 256)
-        for octet, number in op.select.items():
-            c.select[<int>octet] = number
-        c.parts = <CPart*>calloc(max(len(op.parts), 1), sizeof(CPart))
-        if c.parts == NULL:
-            raise MemoryError
-        for i in range(len(op.parts)):
-            _load_part(&c.parts[i], op.parts[i])
-        c.size = len(op.parts)
-        _load_part(&c.root, op.root)
-    except BaseException:
-        op.native = None   # the half-filled structure stays unreachable
-        raise
+    c.op = _keep(op)
+    c.kind = op.kind
+    c.tag = op.tag
+    c.nesting = op.nesting
+    c.low = op.low
+    c.high = -1 if op.high is None else op.high
+    c.sized = op.low != 0 or op.high is not None
+    c.limit = -1 if op.limit is None else op.limit
+    if op.cls is not None:
+        c.cls = _keep(op.cls)
+    if op.named is not None:
+        c.named = _keep(op.named._value2member_map_ if op.kind == INTEGER else op.named)
+    memset(c.select, NOWHERE, 256)
+    for octet, number in op.select.items():
+        c.select[<int>octet] = number
+    c.parts = <CPart*>calloc(max(len(op.parts), 1), sizeof(CPart))
+    if c.parts == NULL:
+        raise MemoryError
+    for i in range(len(op.parts)):
+        _load_part(&c.parts[i], op.parts[i], fresh)
+    c.size = len(op.parts)
+    _load_part(&c.root, op.root, fresh)
     return c
 
 
 cdef COp* _native(object cls) except NULL:
     # The structure of a record class; compiles the class when it is first used.
-    cdef PyObject* found = PyDict_GetItem(NATIVE, cls)
+    cdef PyObject* found = _find(NATIVE, cls)
     cdef COp* c
     if found != NULL:
         return (<Native>found).op

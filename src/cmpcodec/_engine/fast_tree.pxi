@@ -10,6 +10,7 @@ cdef struct Node:
     uint16_t depth      # TLVs from the outside to here
     uint8_t header      # octets of tag and length
     uint8_t nest        # ancestors, itself included, of a type that limits its nesting
+    uint8_t kind        # of the op
 
 cdef enum:
     LOCAL_NODES = 160
@@ -19,6 +20,7 @@ cdef struct Growth:
     Node* nodes
     uint32_t count
     uint32_t capacity
+    uint32_t room           # the smaller of capacity and max_nodes
     uint32_t max_nodes
     uint32_t max_depth
     int64_t max_repeat      # -1: the schema's own bounds
@@ -28,7 +30,18 @@ cdef struct Growth:
 
 
 cdef inline int _header(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* content, uint32_t* stop) noexcept nogil:
-    # Identifier and length octets at pos < end.
+    # Identifier and length octets at pos < end; the common short form first.
+    cdef uint32_t length
+    if end - pos > 1 and data[pos] & 0x1F != 0x1F and data[pos] & 0xDF != 0:
+        length = data[pos + 1]
+        if length < 0x80:
+            content[0] = pos + 2
+            stop[0] = pos + 2 + length
+            return FINE if length <= end - pos - 2 else REFUSED
+    return _long_header(data, pos, end, content, stop)
+
+
+cdef int _long_header(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* content, uint32_t* stop) noexcept nogil:
     cdef uint32_t at = pos + 1, length, count, i
     cdef int verdict
     if data[pos] & 0x1F == 0x1F:
@@ -85,6 +98,7 @@ cdef int _make_room(Growth* g) noexcept nogil:
         return NO_MEMORY
     g.nodes = nodes
     g.capacity = <uint32_t>capacity
+    g.room = min(g.capacity, g.max_nodes)
     return FINE
 
 
@@ -119,9 +133,9 @@ cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end,
             return REFUSED
     if op.kind != CHOICE:
         depth += 1
-    if g.count == g.max_nodes:
-        return LIMITED
-    if g.count == g.capacity:
+    if g.count >= g.room:
+        if g.count == g.max_nodes:
+            return LIMITED
         verdict = _make_room(g)
         if verdict != FINE:
             return verdict
@@ -142,6 +156,7 @@ cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end,
     node.depth = <uint16_t>depth
     node.header = <uint8_t>(content - start)
     node.nest = <uint8_t>nest
+    node.kind = op.kind
     if op.kind > CHOICE:
         if op.kind == ANY:
             octet = data[start]
@@ -229,22 +244,22 @@ cdef int _grow(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint3
     cdef uint32_t number = 0
     cdef uint8_t kind
     cdef int verdict
-    g.nodes = g.local
     g.capacity = LOCAL_NODES
-    g.count = 0
+    g.room = min(g.capacity, g.max_nodes)
     if start >= end:
         return REFUSED
     verdict = _place(g, part, start, end, depth, nest)
     if verdict == FINE and g.nodes[0].end != end:
         return REFUSED
     while verdict == FINE and number < g.count:
-        kind = OPS[g.nodes[number].op].kind
-        if kind == SEQUENCE:
-            verdict = _grow_sequence(g, number)
-        elif kind == CHOICE:
-            verdict = _grow_choice(g, number)
-        elif kind <= SET_OF:
-            verdict = _grow_repeated(g, number)
+        kind = g.nodes[number].kind
+        if kind <= CHOICE:
+            if kind == SEQUENCE:
+                verdict = _grow_sequence(g, number)
+            elif kind == CHOICE:
+                verdict = _grow_choice(g, number)
+            else:
+                verdict = _grow_repeated(g, number)
         number += 1
     return verdict
 
@@ -262,6 +277,7 @@ cdef inline uint32_t _clamped(object number, uint32_t most) except? 0xFFFFFFFF:
     return <uint32_t>number if number > 0 else 0
 
 
+cdef object TIME_OFFSET = _values.TIME_OFFSET
 cdef object UNLIMITED = _tree.UNLIMITED
 cdef object DEFAULT_LIMITS = _explained._DEFAULT_LIMITS
 cdef uint32_t DEFAULT_SIZE = DEFAULT_LIMITS.max_size
@@ -272,7 +288,9 @@ if DEFAULT_LIMITS.max_repeat is not None:
 
 
 cdef int _limit(Growth* g, object limits, object allow) except -1:
-    # Take over limits and leniencies; returns -1 with an exception set.
+    # Take over limits and leniencies; from here on _release is safe. Returns -1 with an exception set.
+    g.nodes = g.local
+    g.count = 0
     g.trusted = False
     g.offsets = False
     if limits is DEFAULT_LIMITS:
@@ -289,5 +307,5 @@ cdef int _limit(Growth* g, object limits, object allow) except -1:
         g.max_nodes = _clamped(limits.max_nodes, MAX_INPUT)
         g.max_repeat = -1 if limits.max_repeat is None else _clamped(limits.max_repeat, MAX_INPUT)
     if allow:
-        g.offsets = _values.TIME_OFFSET in allow
+        g.offsets = TIME_OFFSET in allow
     return 0

@@ -48,15 +48,16 @@ class NamedBits(int):
     def __new__(cls, value: int = 0) -> Self:
         """The bits of `value`; ValueError if it is negative."""
         if value < 0:
-            raise ValueError(f"{cls.__name__} cannot be negative: {value}")
+            raise ValueError(f"{cls.__name__} cannot be negative")
         return super().__new__(cls, value)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the bits that are set, lowest first; a bit without a name reads ``bit 31``."""
-        return tuple(
-            self._bit_names.get(i, f"bit {i}") for i in range(self.bit_length()) if int(self) >> i & 1
-        )
+        return tuple(self._bit_names.get(i, f"bit {i}") for i in self._numbers())
+
+    def _numbers(self) -> Iterator[int]:
+        return (i for i, digit in enumerate(reversed(f"{int(self):b}")) if digit == "1")
 
     def __or__(self, other: int) -> Self:
         return type(self)(int(self) | int(other))
@@ -71,7 +72,7 @@ class NamedBits(int):
         return int(self) & int(other) == int(other)
 
     def __iter__(self) -> Iterator[Self]:
-        return (type(self)(1 << i) for i in range(self.bit_length()) if int(self) >> i & 1)
+        return (type(self)(1 << i) for i in self._numbers())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'|'.join(self.names) or '0'}>"

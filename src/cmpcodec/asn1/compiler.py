@@ -66,6 +66,8 @@ def _record(cls: type[Record], fresh: list[Op]) -> Op:
     op.low, op.high = options.get("size") or (0, None)
     op.limit = options.get("limit")
     op.nesting = options.get("nesting") or 0
+    if not 0 <= op.nesting < 0xFF:
+        _fail(cls.__name__, "nesting goes up to 254")
     if kind in (Kind.SEQUENCE, Kind.CHOICE):
         hints = get_type_hints(cls, include_extras=True)
         names = cls._component_names

@@ -64,6 +64,11 @@ class RecordType(type):
         return compile_type(cls)  # type: ignore[arg-type]  # every class of this metaclass is a Record
 
 
+def _shown(value: Any) -> str:
+    """repr, but of integers that Python refuses to print in decimal in hexadecimal."""
+    return hex(value) if type(value) is int and value.bit_length() > 1024 else repr(value)
+
+
 class Record(View, metaclass=RecordType):
     """A frozen view of one DER value. Equal to another of its class with the same bytes; hashable, picklable."""
 
@@ -78,7 +83,7 @@ class Sequence(Record):
         return type(self)(**(kept | components))
 
     def __repr__(self) -> str:
-        shown = (f"{child.name}={child.value!r}" for child in children(self))
+        shown = (f"{child.name}={_shown(child.value)}" for child in children(self))
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -100,7 +105,7 @@ class Choice(Record):
 
     def __repr__(self) -> str:
         name, value = self._choice()
-        return f"{type(self).__name__}({name}={value!r})"
+        return f"{type(self).__name__}({name}={_shown(value)})"
 
 
 class _Sequenced(Record, Items, Generic[T_co]):
@@ -117,7 +122,7 @@ class _Sequenced(Record, Items, Generic[T_co]):
         def __getitem__(self, index: int | slice) -> T_co | tuple[T_co, ...]: ...
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({list(self)!r})"
+        return f"{type(self).__name__}([{', '.join(map(_shown, self))}])"
 
 
 class SequenceOf(_Sequenced[T_co]):

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import EncodeError
-from ..ops import MISSING, TAG_NULL, Kind, Op, Part
+from ..ops import TAG_NULL, Kind, Op, Part
 from ..values import MAX_INPUT
 from .leaves import Unfit, write
-from .tree import UNLIMITED, Refused, grow
+from .tree import UNLIMITED, Refused, grow, header
 
 
 def length_octets(length: int) -> bytes:
@@ -89,13 +89,19 @@ def _component(part: Part, value: Any, op: Op, values: Sequence[Any]) -> bytes:
         opened = part.opens.part(values[part.by])
         if opened is not None and type(value) is not part.op.cls:
             return _wrap(part, _part(opened, value))
-        if getattr(value, "_op", None) is None or not hasattr(value, "der"):
-            raise Unfit(f"nothing is known about the values of {values[part.by]}; give a record or TLV(der)")
+        if not isinstance(getattr(type(value), "_op", None), Op):
+            raise Unfit(f"no type is known for the values of {str(values[part.by])[:80]}; give a record or TLV(der)")
         return _wrap(part, value.der)
     octets = _part(part, value)
-    if part.default is not MISSING and value == part.default:
-        return b""
-    return octets
+    return b"" if part.default_content is not None and _content(octets, part) == part.default_content else octets
+
+
+def _content(octets: bytes, part: Part) -> bytes:
+    """Content octets of a value with the tags of its place."""
+    content, end = header(octets, 0, len(octets))
+    if part.outer:
+        content, end = header(octets, content, end)
+    return octets[content:end]
 
 
 def _part(part: Part, value: Any) -> bytes:
@@ -103,7 +109,7 @@ def _part(part: Part, value: Any) -> bytes:
     if op.cls is None:
         octets = _tlv(op.tag, write(op, value))
     else:
-        if not isinstance(value, op.cls):
+        if not issubclass(type(value), op.cls):
             value = _convert(op, value)
         octets = value.der
     if part.tag != op.tag:

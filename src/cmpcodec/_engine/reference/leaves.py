@@ -75,6 +75,8 @@ def _check_octets(op: Op, data: bytes, start: int, end: int, allow: Collection[s
 def _check_bits(op: Op, data: bytes, start: int, end: int, allow: Collection[str]) -> None:
     if start == end:
         raise Flaw("BIT STRING without content", start)
+    if op.named is not None and end - start > MAX_INTEGER_OCTETS:
+        raise Flaw(f"named bits of {end - start} octets, more than {MAX_INTEGER_OCTETS}", start, limit=True)
     unused = data[start]
     if unused > 7 or (unused and end - start == 1):
         raise Flaw(f"BIT STRING cannot leave {unused} bits of {end - start - 1} octets unused", start)
@@ -260,7 +262,7 @@ read: dict[Kind, Callable[[Op, bytes, int, int], Any]] = {
 
 
 def _expect(value: object, *types: type) -> None:
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+    if not issubclass(type(value), types) or (type(value) is bool and bool not in types):
         raise Unfit(f"expected {types[0].__name__}, not {type(value).__name__}")
 
 
@@ -281,17 +283,21 @@ def _write_bits(op: Op, value: Any) -> bytes:
     if op.named is not None:
         _expect(value, int)
         if value < 0:
-            raise Unfit(f"named bits cannot be negative: {value}")
+            raise Unfit("named bits cannot be negative")
         length = value.bit_length()
+        if length > 8 * (MAX_INTEGER_OCTETS - 1):
+            raise Unfit(f"{length} named bits, more than {8 * (MAX_INTEGER_OCTETS - 1)}")
         if not length:
             return b"\0"
         octets = (length + 7) // 8
         return bytes([8 * octets - length]) + int(f"{int(value):0{8 * octets}b}"[::-1], 2).to_bytes(octets, "big")
     _expect(value, BitString)
+    if len(value) != 2:
+        raise Unfit("a BitString has data and unused_bits")
     _expect(value.data, bytes)
     _expect(value.unused_bits, int)
     if not 0 <= value.unused_bits <= 7 or (value.unused_bits and not value.data):
-        raise Unfit(f"{value.unused_bits} bits of {len(value.data)} octets cannot be unused")
+        raise Unfit(f"unused_bits is not between 0 and {7 if value.data else 0}")
     if value.data and value.data[-1] & ((1 << value.unused_bits) - 1):
         raise Unfit("unused bits are not zero")
     return bytes([value.unused_bits]) + bytes(value.data)

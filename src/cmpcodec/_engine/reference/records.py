@@ -6,6 +6,7 @@ made when an attribute is first read, and kept. Nothing about a view can change.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Iterator
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
@@ -14,7 +15,7 @@ from ..ops import MISSING, Kind, Op, Part
 from ..values import LENIENCIES, Limits
 from .encoding import encode, length_octets
 from .leaves import read
-from .tree import UNLIMITED, Node, Refused, grow
+from .tree import UNLIMITED, Node, Refused, grow, grow_all
 
 _DEFAULT_LIMITS = Limits()
 
@@ -98,7 +99,8 @@ class View:
         if hasattr(self, "_source"):
             raise TypeError(f"a {type(self).__name__} cannot change; use replace()")
         op = operation(type(self))
-        self._source = _Source(encode(op, arguments(op, args, components)), UNLIMITED, ())
+        # The limits are for what it opens: nothing has checked that yet.
+        self._source = _Source(encode(op, arguments(op, args, components)), _DEFAULT_LIMITS, ())
         self._node = None
         self._values = {}
 
@@ -109,10 +111,10 @@ class View:
         After it returns, reading attributes cannot fail. `limits` bound the cost, `allow` names leniencies (see
         docs/strictness.md). Raises DecodeError, or LimitExceeded where only a limit stands against the input.
         """
-        octets = checked_input(data, allow)
+        octets, allow = checked_input(data, allow), frozenset(allow)
         op = operation(cls)
         try:
-            node = grow(op.root, octets, 0, len(octets), limits, allow)
+            node = grow_all(op.root, octets, limits, allow)
         except Refused as refused:
             error = LimitExceeded if refused.limit else DecodeError
             raise error(refused.path, refused.problem, refused.offset) from None
@@ -124,7 +126,7 @@ class View:
     def der(self) -> bytes:
         """The exact DER of this record, with the tag of its type (not the IMPLICIT tag of the place it stood at)."""
         data, node = self._source.data, self._node
-        if node is None or (node.start == 0 and node.end == len(data)):
+        if node is None:
             return data
         if node.op.tag and data[node.start] != node.op.tag:
             return bytes((node.op.tag,)) + data[node.start + 1 : node.end]
@@ -133,7 +135,7 @@ class View:
     def _tree(self) -> Node:
         if self._node is None:
             source = self._source
-            self._node = grow(operation(type(self)).root, source.data, 0, len(source.data), UNLIMITED)
+            self._node = grow(operation(type(self)).root, source.data, 0, len(source.data), UNLIMITED, LENIENCIES)
         return self._node
 
     def _child(self, number: int) -> Any:
@@ -148,8 +150,7 @@ class View:
                 value = None if part.default is MISSING else part.default
             else:
                 value = self._value(node, child, number)
-            self._values[number] = value
-            return value
+            return self._values.setdefault(number, value)
 
     def _value(self, node: Node, child: Node, number: int) -> Any:
         if node.op.kind is Kind.SEQUENCE:
@@ -169,7 +170,7 @@ class View:
     def _choice(self) -> tuple[str, Any]:
         """Name and value of the alternative that a CHOICE holds."""
         node = self._tree()
-        return node.op.parts[node.key].name, self._child(0)
+        return node.op.parts[node.chosen].name, self._child(0)
 
     def _raw(self) -> tuple[int, bytes]:
         """First identifier octet and content octets of a TLV."""
@@ -214,7 +215,7 @@ class Items(View):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return tuple(self._child(i) for i in range(*index.indices(len(self))))
-        size = len(self)
+        size, index = len(self), operator.index(index)
         at = index + size if index < 0 else index
         if not 0 <= at < size:
             raise IndexError(f"{type(self).__name__} has {size} elements, there is no [{index}]")
@@ -261,7 +262,7 @@ class Field:
             return self
         if not self.choice:
             return view._child(self.number)
-        return view._child(0) if view._tree().key == self.number else None
+        return view._child(0) if view._tree().chosen == self.number else None
 
 
 def children(view: View) -> tuple[Child, ...]:
@@ -277,7 +278,7 @@ def children(view: View) -> tuple[Child, ...]:
             if node.op.kind is Kind.SEQUENCE:
                 named = node.op.parts[number]
             elif node.op.kind is Kind.CHOICE:
-                named = node.op.parts[node.key]
+                named = node.op.parts[node.chosen]
             outer = (named or node.op.parts[0]).outer
             start = child.start - (1 + len(length_octets(child.end - child.start)) if outer else 0)
             found.append(Child(named.name if named else None, view._child(number), start, child.end))

@@ -25,11 +25,11 @@ class Node:
 
     `start` lies behind any EXPLICIT tag, except for a CHOICE, which is its alternative with all tags. `children`
     has a place for each component of a SEQUENCE (None: absent), for each element of a SEQUENCE OF, or for the one
-    alternative, number `key`, of a CHOICE. `depth` counts the TLVs from the outside to here, `nest` how many
+    alternative, number `chosen`, of a CHOICE. `key` is the node's own place in its parent. `depth` counts the TLVs from the outside to here, `nest` how many
     ancestors, itself included, are of a type that limits its nesting.
     """
 
-    __slots__ = ("children", "content", "depth", "end", "key", "nest", "op", "parent", "start")
+    __slots__ = ("children", "chosen", "content", "depth", "end", "key", "nest", "op", "parent", "start")
 
     def __init__(self, op: Op, start: int, content: int, end: int, parent: Node | None, key: int) -> None:
         self.op = op
@@ -38,6 +38,7 @@ class Node:
         self.end = end
         self.parent = parent
         self.key = key
+        self.chosen = 0
         self.depth = 0
         self.nest = 0
         self.children: list[Node | None] = []
@@ -157,8 +158,8 @@ class _Growth:
         if node.op.kind is Kind.SEQUENCE:
             self._sequence(node)
         elif node.op.kind is Kind.CHOICE:
-            node.key = node.op.select[self.data[node.start]]
-            part = node.op.parts[node.key]
+            node.chosen = node.op.select[self.data[node.start]]
+            part = node.op.parts[node.chosen]
             self.at = (node, f".{part.name}")
             node.children = [self.place(part, node.start, node.end, node, 0, node.depth, node.nest)]
         else:
@@ -191,7 +192,7 @@ class _Growth:
             if len(node.children) == op.high:
                 self.at = (node, "")
                 raise Flaw(f"more than {op.high} elements, its SIZE", pos)
-            if len(node.children) == bound:
+            if bound is not None and len(node.children) >= bound:
                 self.at = (node, "")
                 raise Flaw(f"more than {bound} elements", pos, limit=True)
             self.at = (node, f"[{len(node.children)}]")
@@ -215,7 +216,7 @@ class _Growth:
             if parent.op.kind is Kind.SEQUENCE:
                 text = f".{parent.op.parts[node.key].name}{text}"
             elif parent.op.kind is Kind.CHOICE:
-                text = f".{parent.op.parts[parent.key].name}{text}"
+                text = f".{parent.op.parts[parent.chosen].name}{text}"
             else:
                 text = f"[{node.key}]{text}"
             node = parent
@@ -249,8 +250,6 @@ def grow(
     """
     growth = _Growth(data, limits, allow)
     try:
-        if len(data) > min(limits.max_size, MAX_INPUT):
-            raise Flaw(f"{len(data)} octets, more than {limits.max_size}", limits.max_size, limit=True)
         if start == end:
             raise Flaw(f"expected {expected(part.first)}, found no data", start)
         root = growth.place(part, start, end, None, 0, depth, nest)
@@ -261,3 +260,11 @@ def grow(
     except Flaw as flaw:
         raise Refused(growth.path() or part.op.name, flaw.problem, flaw.offset, flaw.limit) from None
     return root
+
+
+def grow_all(part: Part, data: bytes, limits: Limits, allow: Collection[str]) -> Node:
+    """Check that an input as a whole is one `part` and not longer than `limits` admit; raise Refused otherwise."""
+    most = min(limits.max_size, MAX_INPUT)
+    if len(data) > most:
+        raise Refused(part.op.name, f"{len(data)} octets, more than {most}", max(most, 0), True)
+    return grow(part, data, 0, len(data), limits, allow)

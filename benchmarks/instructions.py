@@ -1,0 +1,76 @@
+"""Counts machine instructions per operation with valgrind: a figure that a busy machine does not change.
+
+    python -m benchmarks.instructions [NAME ...]
+
+Runs each contestant in a process of its own under valgrind, with two numbers of repetitions; the difference is what one
+operation costs. Linux only, and slow: some seconds for each figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+from benchmarks import suite
+from benchmarks.messages import MAIN
+from benchmarks.peers import Peer, chosen, load
+from benchmarks.report import BUILD, DECODE, READ
+
+_REPEATS = {"pyasn1": (2, 12), "fasder": (2, 12), "asn1crypto": (5, 25), "python": (5, 25), "asn1tools": (5, 25)}
+
+
+def _loop(peer: Peer, section: str, repeats: int) -> None:
+    if section == BUILD:
+        suite.build_loop(peer)(repeats)
+    elif section == READ:
+        suite.read_loop(peer, MAIN.data)(repeats)
+    else:
+        suite.decode_loop(peer, MAIN.data)(repeats)
+
+
+def count(name: str, section: str) -> int:
+    """Instructions of one operation, by difference."""
+    few, many = _REPEATS.get(name, (100, 600))
+    return (_refs(name, section, many) - _refs(name, section, few)) // (many - few)
+
+
+def _refs(name: str, section: str, repeats: int) -> int:
+    command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", sys.executable]
+    command += ["-m", "benchmarks.instructions", "--run", name, section, str(repeats)]
+    environment = dict(os.environ, PYTHONHASHSEED="0")
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
+    if found is None:
+        raise RuntimeError("valgrind gave no count: " + done.stderr[-300:])
+    return int(found[1].replace(",", ""))
+
+
+def main() -> int:
+    """Print a table; with --run, be the process that valgrind watches."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="contestants; by default all but the slowest")
+    parser.add_argument("--run", nargs=3, metavar=("NAME", "SECTION", "REPEATS"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        name, section, repeats = options.run
+        _loop(load(name), section, int(repeats))
+        return 0
+    if shutil.which("valgrind") is None:
+        print("valgrind is not installed")
+        return 1
+    peers, _ = suite.contestants(options.names or [name for name in chosen() if name not in ("pyasn1", "fasder")])
+    for section in (DECODE, READ, BUILD):
+        print(f"{section}, {MAIN.title}: thousand instructions")
+        for name, peer in peers.items():
+            if section == READ and not peer.in_process or section == BUILD and name == "openssl":
+                continue
+            print(f"  {peer.title:34}{count(name, section) / 1000:12,.1f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""From whatever a user has at hand to DER: files, standard input, PEM, hexadecimal, base64, dumps, captures of HTTP.
+
+The form is detected by content, never by a file's name. Knows the outermost TLV's length (to tell messages that follow
+each other apart) and no ASN.1 beyond that; whether the DER is any good is for others to say.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import sys
+from typing import NamedTuple
+
+MAX_READ = 64 * 1024 * 1024
+"""Octets of one input. Text forms are larger than their messages, and many messages may follow each other."""
+
+_TEXT_OCTETS = bytes(range(0x20, 0x7F)) + b"\t\r\n"
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_HTTP = re.compile(rb"(?:HTTP/1\.[01] \d{3}|(?:POST|GET|PUT) \S+ HTTP/1\.[01]\r?\n)")
+_PEM = re.compile(r"-----BEGIN ([^\r\n]*?)-----[ \t]*\r?\n")
+_PEM_HEADER = re.compile(r"^[A-Za-z-]+:.*(?:\r?\n[ \t]+.*)*", re.MULTILINE)
+_DUMP = re.compile(r"\s*(?:0x)?([0-9a-fA-F]{4,8})(?::?[ \t]+(.*)|\s*)$")
+_HEX_DRESS = re.compile(r"""0x|\\x|[\s:,;"'{}]""")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+
+
+class NotRecognised(Exception):
+    """An input of no known form, or a damaged one; the text says what is wrong with it."""
+
+
+class Found(NamedTuple):
+    """The octets of one message, and the form in which they came."""
+
+    data: bytes
+    form: str
+    """DER, PEM, hex, hex dump, base64 or HTTP."""
+    pem_label: str = ""
+    start: int = 0
+    """Where they stood among messages that followed each other."""
+
+
+def read(source: str) -> bytes:
+    """All of a file, or of standard input if `source` is ``-``. OSError; NotRecognised if there is no end to it."""
+    if source == "-":
+        data = sys.stdin.buffer.read(MAX_READ + 1)
+    else:
+        with open(source, "rb") as file:
+            data = file.read(MAX_READ + 1)
+    if len(data) > MAX_READ:
+        raise NotRecognised(f"more than {MAX_READ >> 20} MiB, too much for CMP messages")
+    return data
+
+
+def messages(data: bytes) -> list[Found]:
+    """The DER of the messages in an input, at least one. NotRecognised if there is none."""
+    if not data:
+        raise NotRecognised("empty input")
+    text = _as_text(data)
+    if text is not None:
+        return _from_text(text)
+    if _HTTP.match(data):
+        return _from_http(data)
+    if data[0] != 0x30 and b"-----BEGIN " in data:
+        return _from_pem(data.decode("latin-1"))
+    return _apart(data, "DER")
+
+
+def _as_text(data: bytes) -> str | None:
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            try:
+                return data.decode(encoding)
+            except UnicodeDecodeError:
+                return None
+    return None if data.translate(None, _TEXT_OCTETS) else data.decode("ascii")
+
+
+def _from_text(text: str) -> list[Found]:
+    if "-----BEGIN " in text:
+        return _from_pem(text)
+    octets = _from_dump(text)
+    if octets:
+        return _apart(octets, "hex dump")
+    bare = _HEX_DRESS.sub("", text)
+    if _HEX.fullmatch(bare):
+        return _apart(bytes.fromhex(bare), "hex")
+    bare = re.sub(r"""[\s"']""", "", text).translate({0x2D: "+", 0x5F: "/"})
+    if _BASE64.fullmatch(bare):
+        try:
+            return _apart(_base64(bare), "base64")
+        except binascii.Error:
+            pass
+    if not bare:
+        raise NotRecognised("nothing but white space")
+    raise NotRecognised(f"neither DER nor PEM, hex or base64: it begins with {text.strip()[:24]!a}")
+
+
+def _base64(text: str) -> bytes:
+    text = text.rstrip("=")
+    return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+
+
+def _from_pem(text: str) -> list[Found]:
+    found: list[Found] = []
+    at = 0
+    while match := _PEM.search(text, at):
+        line = f"-----END {match[1]}-----"
+        end = text.find(line, match.end())
+        if end < 0:
+            raise NotRecognised(f"PEM block {len(found) + 1} has no end, a line {line[:40]!a}")
+        at = end + len(line)
+        body = _PEM_HEADER.sub("", text[match.end() : end])
+        try:
+            octets = _base64(re.sub(r"\s", "", body))
+        except binascii.Error as error:
+            raise NotRecognised(f"PEM block {len(found) + 1} is not base64: {error}") from None
+        if not octets:
+            raise NotRecognised(f"PEM block {len(found) + 1} is empty")
+        found.append(Found(octets, "PEM", match[1]))
+    if not found:
+        raise NotRecognised("-----BEGIN is there, but not as a line of its own that ends in -----")
+    return found
+
+
+def _from_dump(text: str) -> bytes:
+    """The octets of a dump with offsets, as xxd, hexdump -C, od -A x -t x1 and Wireshark print it; b"" if it is none."""
+    lines = []
+    for line in text.splitlines():
+        if line.strip():
+            match = _DUMP.match(line)
+            if match is None or (not lines and (int(match[1], 16) or not match[2])):
+                return b""
+            lines.append((int(match[1], 16), re.split(r"[ \t]{3,}|\|", match[2] or "")[0]))
+    octets = bytearray()
+    width = lines[1][0] if len(lines) > 1 else 16
+    for offset, columns in lines:
+        if offset != len(octets):
+            return b""
+        room = width
+        for token in columns.split():
+            if not _HEX.fullmatch(token) or len(token) > 2 * room:
+                break  # the column of characters
+            octets += bytes.fromhex(token)
+            room -= len(token) // 2
+    return bytes(octets)
+
+
+def _from_http(data: bytes) -> list[Found]:
+    """The bodies of HTTP/1 messages that follow each other."""
+    found: list[Found] = []
+    at = 0
+    while match := _HTTP.match(data, at):
+        blank = re.compile(rb"\r?\n\r?\n").search(data, match.start())
+        if blank is None:
+            raise NotRecognised("HTTP header without end")
+        header = data[at : blank.start()].lower()
+        if re.search(rb"\ntransfer-encoding:[^\n]*chunked", header):
+            raise NotRecognised("HTTP body in chunks; save the body alone")
+        length = re.search(rb"\ncontent-length:[ \t]*(\d{1,9})[ \t\r]*(?:\n|$)", header)
+        end = blank.end() + int(length[1]) if length else len(data)
+        if data[blank.end() : end]:
+            found.append(Found(data[blank.end() : end], "HTTP"))
+        at = end
+    if not found:
+        raise NotRecognised("HTTP without a body")
+    return found
+
+
+def _apart(data: bytes, form: str) -> list[Found]:
+    """Messages that follow each other without anything between; all of `data` as one where that is not so."""
+    found, at = [], 0
+    while at < len(data):
+        end = _end_of_sequence(data, at)
+        if end is None or (end > len(data) and not found):
+            return [Found(data, form)]
+        found.append(Found(data[at:end], form, start=at))
+        at = end
+    return found
+
+
+def _end_of_sequence(data: bytes, at: int) -> int | None:
+    if data[at] != 0x30 or at + 2 > len(data):
+        return None
+    length, at = data[at + 1], at + 2
+    if length >= 0x80:
+        count = length & 0x7F
+        if not 1 <= count <= 4 or at + count > len(data):
+            return None
+        length, at = int.from_bytes(data[at : at + count], "big"), at + count
+    return at + length
