@@ -1,20 +1,22 @@
 """What the pytest-benchmark files share: the contestants of this machine, and how one of them is timed.
 
-Each timed call does the operation CALLS times, for all alike: so the times in one group compare, and loops in C stay loops in C.
+Each timed call does the operation CALLS times, for all alike: so the times in one group compare, and loops in
+C stay loops in C.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from benchmarks import suite
-from benchmarks.messages import MESSAGES
+from benchmarks.messages import MAIN, MESSAGES
 from benchmarks.peers import Loop, chosen
 
 CALLS = 20
 
 PEERS, ABSENT = suite.contestants(chosen())
-READABLE = [name for name, peer in PEERS.items() if peer.in_process]
+READABLE = list(suite.loops(partial(suite.read_loop, data=MAIN.data), PEERS))
 ENGINES = [name for name in ("cython", "python") if name in PEERS]
 BY_LABEL = {message.label: message for message in MESSAGES}
 

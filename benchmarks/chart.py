@@ -29,6 +29,13 @@ _SHORT = {
     "cython verify": "cmpcodec, whole verify()",
 }
 
+_SUBTITLE = "how many times as fast as the baseline of each panel; logarithmic scale, longer is faster"
+
+_CAVEATS = (
+    "OpenSSL's decoder also turns the public key into a key object, and nothing reaches Python.",
+    "asn1crypto decodes lazily, so it is left out of the first panel.",
+)
+
 _STYLE = """
 text { font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }
 .title { font-size: 17px; font-weight: 600; }
@@ -53,53 +60,65 @@ def draw(results: dict[str, Any], titles: dict[str, str] | None = None) -> str:
     size = results["messages"][label]["bytes"]
     panels = [
         ("Decode", "pyasn1", results["decode"][label], ("asn1crypto",)),
-        ("Decode and read every field", "pyasn1", results["decode and read every field"][label], ("cython children()",)),
+        (
+            "Decode and read every field",
+            "pyasn1",
+            results["decode and read every field"][label],
+            ("cython children()",),
+        ),
         ("Build from values and encode", "pyasn1", results["build"][label], ()),
-        ("Verify its password-based MAC, 500 × SHA-256", "hashlib", results["PBM"][label], ("cython verify",)),
+        (
+            "Verify its password-based MAC, 500 \u00d7 SHA-256",
+            "hashlib",
+            results["PBM"][label],
+            ("cython verify",),
+        ),
     ]
     shown = [(name, baseline, _speeds(row, baseline, hidden)) for name, baseline, row, hidden in panels]
-    longest = max(speed for _, _, speeds in shown for _, speed in speeds)
-    scale = _Scale(longest)
+    all_speeds = [speed for _, _, speeds in shown for _, speed in speeds]
+    scale = _Scale(min(all_speeds), max(all_speeds))
     parts: list[str] = []
     y = 64
     for name, baseline, speeds in shown:
         parts.append(_panel(name, baseline, speeds, y, scale))
         y += _PANEL + len(speeds) * (_BAR + _GAP)
-    height = y + 4
     described = "; ".join(
         f"{name}: " + ", ".join(f"{_SHORT.get(who, who)} {_ratio(speed)}" for who, speed in speeds)
         for name, _, speeds in shown
     )
     env = results["environment"]
-    footer = f"CPython {env['python']}, {env['system']}, {results['date']}; one thread; a lazy decoder is left out of the first panel"
+    run = f"CPython {env['python']}, {env['system']}, {results['date']}, one thread."
+    for line in (*_CAVEATS, run):
+        parts.append(f'<text class="small" x="16" y="{y}">{escape(line)}</text>')
+        y += 16
+    title = f"One CMP message: an ir of {_thousands(size)} bytes with an RSA-2048 key"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height + 14}" width="{_WIDTH}" '
-            f'height="{height + 14}" role="img" aria-labelledby="title desc">',
-            '<title id="title">Speed of cmpcodec and other codecs on one CMP message, logarithmic scale</title>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" width="{_WIDTH}" '
+            f'height="{y}" role="img" aria-labelledby="title desc">',
+            f'<title id="title">Speed of codecs. {escape(title)}, logarithmic scale</title>',
             f'<desc id="desc">{escape(described)}</desc>',
             f"<style>{_STYLE}</style>",
-            f'<text class="title" x="16" y="28">One CMP message: an ir of {size:,} bytes with an RSA-2048 key</text>'.replace(
-                f"{size:,}", f"{size:,}".replace(",", "\u202f")
-            ),
-            '<text class="small" x="16" y="46">times as fast as the slowest, logarithmic scale; longer is faster</text>',
+            f'<text class="title" x="16" y="28">{escape(title)}</text>',
+            f'<text class="small" x="16" y="46">{_SUBTITLE}</text>',
             *parts,
-            f'<text class="small" x="16" y="{height}">{escape(footer)}</text>',
             "</svg>\n",
         ]
     )
 
 
 class _Scale:
-    """Logarithmic: 1 lies a little right of the axis, so that the slowest has a bar too."""
+    """Logarithmic, from a little below the slowest to the fastest, the same for all panels."""
 
-    def __init__(self, longest: float) -> None:
-        self._decades = math.log10(longest) + 0.12
-        self.ticks = [10**power for power in range(math.ceil(math.log10(longest)) + 1) if 10**power <= longest]
+    def __init__(self, slowest: float, longest: float) -> None:
+        self._start = math.log10(min(slowest, 1.0)) - 0.12
+        self._decades = math.log10(longest) - self._start
+        self.ticks = [
+            10**power for power in range(math.ceil(math.log10(longest)) + 1) if 10**power <= longest
+        ]
 
     def width(self, speed: float) -> float:
-        room = _WIDTH - _LEFT - _RIGHT
-        return max(2.0, room * (math.log10(speed) + 0.12) / self._decades)
+        return (_WIDTH - _LEFT - _RIGHT) * (math.log10(speed) - self._start) / self._decades
 
 
 def _speeds(row: dict[str, Any], baseline: str, hidden: tuple[str, ...]) -> list[tuple[str, float]]:
@@ -108,29 +127,34 @@ def _speeds(row: dict[str, Any], baseline: str, hidden: tuple[str, ...]) -> list
     return sorted(speeds, key=lambda item: -item[1])
 
 
+def _thousands(number: int) -> str:
+    return f"{number:,}".replace(",", "\u202f")
+
+
 def _ratio(speed: float) -> str:
-    return f"{speed:,.0f}×".replace(",", "\u202f") if speed >= 10 else f"{speed:.1f}×"
+    return _thousands(round(speed)) + "\u00d7" if speed >= 10 else f"{speed:.1f}\u00d7"
 
 
-def _panel(name: str, baseline: str, speeds: list[tuple[str, float]], y: int, scale: _Scale) -> str:
+def _panel(title: str, baseline: str, speeds: list[tuple[str, float]], y: int, scale: _Scale) -> str:
     top, bottom = y + 22, y + 22 + len(speeds) * (_BAR + _GAP)
     base = _SHORT[baseline]
     lines = [
-        f'<text class="panel" x="16" y="{y + 12}">{escape(name)}</text>',
+        f'<text class="panel" x="16" y="{y + 12}">{escape(title)}</text>',
         f'<text class="small" x="{_WIDTH - 16}" y="{y + 12}" text-anchor="end">{escape(base)} = 1</text>',
     ]
     for tick in scale.ticks:
         x = _LEFT + scale.width(tick)
         lines.append(f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>')
-        shown = f"{tick:,}".replace(",", "\u202f")
+        shown = _thousands(tick)
         lines.append(f'<text class="small" x="{x:.1f}" y="{bottom + 13}" text-anchor="middle">{shown}</text>')
     for index, (who, speed) in enumerate(speeds):
         at = top + 3 + index * (_BAR + _GAP)
         style = {"cython": "ours", "python": "slow"}.get(who, "peer")
         width = scale.width(speed)
         middle = at + _BAR - 5.5
+        name = escape(_SHORT.get(who, who))
         lines += [
-            f'<text class="name" x="{_LEFT - 10}" y="{middle}" text-anchor="end">{escape(_SHORT.get(who, who))}</text>',
+            f'<text class="name" x="{_LEFT - 10}" y="{middle}" text-anchor="end">{name}</text>',
             f'<rect class="{style}" x="{_LEFT}" y="{at}" width="{width:.1f}" height="{_BAR}" rx="2"/>',
             f'<text class="value" x="{_LEFT + width + 6:.1f}" y="{middle}">{_ratio(speed)}</text>',
         ]

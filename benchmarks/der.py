@@ -1,4 +1,4 @@
-"""A few lines of DER, so that test messages and comparisons need no codec that is under test. One-byte tags only."""
+"""A few lines of DER, so that test messages need no codec that is under test. One-byte tags only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Loads the package once per engine into one process, so that both engines run in the same race.
 
-The compiled engine's package is the one that `import cmpcodec` gives; the other is a second copy, hidden from sys.modules.
-Knows how the engine is chosen and nothing of messages.
+The compiled engine's package is the one that `import cmpcodec` gives; the other is a second copy, hidden from
+sys.modules. Knows how the engine is chosen and nothing of messages.
 """
 
 from __future__ import annotations

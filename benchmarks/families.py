@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from benchmarks.der import header, split, tlv
 from benchmarks.messages import MAIN
 
-
 _HEADER, _BODY, _PROTECTION = split(MAIN.data)
 _REQUEST = split(split(_BODY)[0])[0]
 _FIELDS = split(_HEADER)
@@ -39,7 +38,9 @@ def nonce(size: int) -> bytes:
 
 def texts(size: int) -> bytes:
     """A freeText of many short strings, with letters outside ASCII."""
-    return _message([*_FIELDS, tlv(0xA7, tlv(0x30, tlv(0x0C, "žluťoučký kůň".encode()) * (size // 20)))], _BODY)
+    return _message(
+        [*_FIELDS, tlv(0xA7, tlv(0x30, tlv(0x0C, "žluťoučký kůň".encode()) * (size // 20)))], _BODY
+    )
 
 
 def nested_messages(size: int) -> bytes:
@@ -93,14 +94,14 @@ def truncated(size: int) -> bytes:
 
 
 def cut_inside(size: int) -> bytes:
-    """The honest message of many requests, the last request of which ends too early inside correct outer lengths."""
+    """Many requests, the last of which ends too early inside correct outer lengths."""
     count = max(1, size // len(_REQUEST))
     short = tlv(0x30, _REQUEST[4:-60])
     return _message(_FIELDS, tlv(0xA0, tlv(0x30, _REQUEST * (count - 1) + short)))
 
 
 def wrong_last_tag(size: int) -> bytes:
-    """Many requests, then one whose first tag is wrong: everything has to be read before the mistake shows."""
+    """Many requests, then one whose first tag is wrong: all has to be read before it shows."""
     count = max(1, size // len(_REQUEST))
     bad = bytearray(_REQUEST)
     bad[4] = 0x27

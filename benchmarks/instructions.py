@@ -2,8 +2,8 @@
 
     python -m benchmarks.instructions [NAME ...]
 
-Runs each contestant in a process of its own under valgrind, with two numbers of repetitions; the difference is what one
-operation costs. Linux only, and slow: some seconds for each figure.
+Runs each contestant in a process of its own under valgrind, with two numbers of repetitions; the difference
+is what one operation costs. Linux only, and slow: some seconds for each figure.
 """
 
 from __future__ import annotations
@@ -14,22 +14,33 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from benchmarks import suite
 from benchmarks.messages import MAIN
-from benchmarks.peers import Peer, chosen, load
+from benchmarks.peers import Loop, Peer, chosen, load
 from benchmarks.report import BUILD, DECODE, READ
 
-_REPEATS = {"pyasn1": (2, 12), "fasder": (2, 12), "asn1crypto": (5, 25), "python": (5, 25), "asn1tools": (5, 25)}
+_REPEATS = {
+    "pyasn1": (2, 12),
+    "fasder": (2, 12),
+    "asn1crypto": (5, 25),
+    "python": (5, 25),
+    "asn1tools": (5, 25),
+}
 
 
-def _loop(peer: Peer, section: str, repeats: int) -> None:
-    if section == BUILD:
-        suite.build_loop(peer)(repeats)
-    elif section == READ:
-        suite.read_loop(peer, MAIN.data)(repeats)
-    else:
-        suite.decode_loop(peer, MAIN.data)(repeats)
+_MAKERS: dict[str, Callable[[Peer], Loop]] = {
+    DECODE: partial(suite.decode_loop, data=MAIN.data),
+    READ: partial(suite.read_loop, data=MAIN.data),
+    BUILD: suite.build_loop,
+}
+
+
+def _able(peers: dict[str, Peer], section: str) -> dict[str, Peer]:
+    made = suite.loops(_MAKERS[section], peers)
+    return {name: peer for name, peer in peers.items() if name in made}
 
 
 def count(name: str, section: str) -> int:
@@ -39,7 +50,13 @@ def count(name: str, section: str) -> int:
 
 
 def _refs(name: str, section: str, repeats: int) -> int:
-    command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", sys.executable]
+    command = [
+        "valgrind",
+        "--tool=cachegrind",
+        "--cache-sim=no",
+        "--cachegrind-out-file=/dev/null",
+        sys.executable,
+    ]
     command += ["-m", "benchmarks.instructions", "--run", name, section, str(repeats)]
     environment = dict(os.environ, PYTHONHASHSEED="0")
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
@@ -51,23 +68,25 @@ def _refs(name: str, section: str, repeats: int) -> int:
 
 def main() -> int:
     """Print a table; with --run, be the process that valgrind watches."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.instructions", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("names", nargs="*", help="contestants; by default all but the slowest")
     parser.add_argument("--run", nargs=3, metavar=("NAME", "SECTION", "REPEATS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         name, section, repeats = options.run
-        _loop(load(name), section, int(repeats))
+        _MAKERS[section](load(name))(int(repeats))
         return 0
     if shutil.which("valgrind") is None:
         print("valgrind is not installed")
         return 1
-    peers, _ = suite.contestants(options.names or [name for name in chosen() if name not in ("pyasn1", "fasder")])
+    peers, _ = suite.contestants(
+        options.names or [name for name in chosen() if name not in ("pyasn1", "fasder")]
+    )
     for section in (DECODE, READ, BUILD):
         print(f"{section}, {MAIN.title}: thousand instructions")
-        for name, peer in peers.items():
-            if section == READ and not peer.in_process or section == BUILD and name == "openssl":
-                continue
+        for name, peer in _able(peers, section).items():
             print(f"  {peer.title:34}{count(name, section) / 1000:12,.1f}")
     return 0
 

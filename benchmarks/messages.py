@@ -1,4 +1,4 @@
-"""The real messages that are measured, and what each carries that matters for speed. Knows only where they lie."""
+"""The real messages that are measured, and the keys that they carry. Knows only where they lie."""
 
 from __future__ import annotations
 
@@ -53,6 +53,9 @@ _OTHERS = {
     "kup signed (RSA)": "kur-rsa.2-kup",
 }
 
-MESSAGES = [MAIN, *(Message(label, (_VECTORS / f"{name}.der").read_bytes()) for label, name in _OTHERS.items())]
+MESSAGES = [
+    MAIN,
+    *(Message(label, (_VECTORS / f"{name}.der").read_bytes()) for label, name in _OTHERS.items()),
+]
 
 QUICK = MESSAGES[:6]

@@ -1,7 +1,8 @@
 """The password-based MAC of the headline message: 500 x SHA-256, then HMAC-SHA1, checked in four ways.
 
-"key and MAC" derives the key and compares the MAC over bytes that lie ready: what libcrypto's own routine does, so it is
-what compares with it. "verify" is the whole call on a decoded message. Knows the protection interface of cmpcodec.
+"key and MAC" derives the key and compares the MAC over bytes that lie ready: what libcrypto's own routine
+does, so it is what compares with it. "verify" is the whole call on a decoded message. Knows the protection
+interface of cmpcodec.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def key_and_mac(package: Any) -> Loop:
 
 
 def verify(package: Any) -> Loop:
-    """Ours: the whole call, with the policy checks, on a decoded message; no key is remembered from one to the next."""
+    """Ours: the whole call on a decoded message, policy checks included; no derived key is remembered."""
     message, credential = package.decode(MAIN.data), package.PasswordBasedMAC(SECRET, cached_keys=0)
     check = package.verify
 
@@ -65,7 +66,7 @@ def hashlib_loop(number: int) -> None:
 
 
 def openssl(peer: Any) -> Loop:
-    """libcrypto's own routine, looped in C."""
+    """Libcrypto's own routine, looped in C."""
     _check(peer.pbm(PARAMETERS, TEXT, SECRET, 1))
 
     def loop(number: int) -> None:

@@ -1,7 +1,8 @@
 """The plain values from which every peer builds the headline ir: strings, numbers, bytes, times.
 
-A name is a list of (OID, string type, text). The public key is what a crypto library hands over for a SubjectPublicKeyInfo:
-an algorithm and the bits of its key. Knows cmpcodec, which reads them out of the real message, and no peer.
+A name is a list of (OID, string type, text). The public key is what a crypto library hands over for a
+SubjectPublicKeyInfo: an algorithm and the bits of its key. Knows cmpcodec, which reads them out of the real
+message, and no peer.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
 """Writes, for one decoded message of any peer, the straight Python code that reads each of its fields once.
 
-Every peer gets the code that a person would write against its own interface: attributes, subscripts, conversions to plain
-values, and a local variable for each record that is visited more than once. So "read every field" means the same for all.
-Knows no peer: each describes its own values.
+Every peer gets the code that a person would write against its own interface: attributes, subscripts,
+conversions to plain values, and a local variable for each record that is visited more than once. So "read
+every field" means the same for all. Knows no peer: each describes its own values.
 """
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType, FunctionType
 from typing import Any
 
 
@@ -21,7 +23,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Inner:
-    """A value with parts: `(spelling, part)` each, where `{}` in the spelling is the expression of the whole."""
+    """A value with parts, `(spelling, part)` each; `{}` in a spelling is the expression of the whole."""
 
     parts: list[tuple[str, Any]]
 
@@ -30,7 +32,7 @@ Description = Leaf | Inner
 
 
 def source(describe: Callable[[Any], Description], message: Any) -> str:
-    """Give the text of a function `read(message)` that returns all leaves of messages of this shape, in order."""
+    """Give the text of a function `read(message)` that returns all leaves of such messages, in order."""
     lines: list[str] = []
     leaves: list[str] = []
 
@@ -47,14 +49,15 @@ def source(describe: Callable[[Any], Description], message: Any) -> str:
             visit(spelling.format(expression), part)
 
     visit("message", message)
-    return "\n".join(["def read(message):", *lines, "    return [", *(f"        {leaf}," for leaf in leaves), "    ]"])
+    return "\n".join(
+        ["def read(message):", *lines, "    return [", *(f"        {leaf}," for leaf in leaves), "    ]"]
+    )
 
 
 def reader(
     describe: Callable[[Any], Description], message: Any, namespace: dict[str, Any]
 ) -> Callable[[Any], list[Any]]:
     """Compile that function."""
-    scope = dict(namespace)
-    exec(compile(source(describe, message), "<reader>", "exec"), scope)
-    read: Callable[[Any], list[Any]] = scope["read"]
-    return read
+    module = compile(source(describe, message), "<reader>", "exec")
+    code = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
+    return FunctionType(code, {"__builtins__": builtins, **namespace})

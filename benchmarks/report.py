@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import sys
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,21 @@ OURS = ("cython", "python")
 DECODE, READ, BUILD, PBM = "decode", "decode and read every field", "build", "PBM"
 
 _NOTES = """\
-How to read this: CPU time, every contestant once per round in turn. "Read every field" runs the code that a person would
-write against each interface (attributes, subscripts), generated from the decoded message, with every present component read
-once and turned into a plain Python value; a certificate counts as one value, its DER. hazmat.asn1 stops at raw values for
-optional ANY, nested messages and types chosen by an OID. asn1crypto is lazy, so its bare decode says little. OpenSSL's d2i
-runs in a loop in C, hands nothing to Python, and turns each public key into a key object. All contestants first show that
-they read the same values and encode to the same bytes."""
+How to read this: CPU time, every contestant once per round in turn. "Read every field" runs the code that a
+person would write against each interface (attributes, subscripts), generated from the decoded message, with
+every present component read once and turned into a plain Python value; a certificate counts as one value, its
+DER. hazmat.asn1 stops at raw values for optional ANY, nested messages and types chosen by an OID. asn1crypto
+is lazy, so its bare decode says little. OpenSSL's d2i runs in a loop in C, hands nothing to Python, and turns
+each public key into a key object. All contestants first show that they read the same values and encode to the
+same bytes."""
 
 
 def main() -> int:
     """Run from the command line; exit status 1 if an engine of ours is missing or fails its check."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer messages, sizes and rounds; under a minute")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer messages, sizes and rounds; under a minute"
+    )
     parser.add_argument("--no-write", action="store_true", help="print only")
     parser.add_argument("--peers", help="names, separated by commas: " + ", ".join(chosen()))
     options = parser.parse_args()
@@ -72,7 +76,13 @@ def main() -> int:
     if not options.no_write:
         _DOCS.mkdir(exist_ok=True)
         results["promises"] = [
-            {"promise": v.text, "promised": v.promised, "found": round(v.found, 3), "where": v.where, "met": v.met}
+            {
+                "promise": v.text,
+                "promised": v.promised,
+                "found": round(v.found, 3),
+                "where": v.where,
+                "met": v.met,
+            }
             for v in verdicts(results)
         ]
         text = json.dumps(_rounded(results), indent=1, ensure_ascii=False)
@@ -95,7 +105,14 @@ def _environment(peers: dict[str, Peer]) -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "titles": ", ".join(peer.title for peer in peers.values()),
     }
-    for package in ("cryptography", "pyasn1", "pyasn1_alt_modules", "asn1tools", "asn1crypto", "pyasn1-fasder"):
+    for package in (
+        "cryptography",
+        "pyasn1",
+        "pyasn1_alt_modules",
+        "asn1tools",
+        "asn1crypto",
+        "pyasn1-fasder",
+    ):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -122,7 +139,11 @@ def _check(peers: dict[str, Peer], messages: list[Message], results: dict[str, A
 
 
 def _race_messages(
-    peers: dict[str, Peer], messages: list[Message], effort: Effort, results: dict[str, Any], progress: Progress
+    peers: dict[str, Peer],
+    messages: list[Message],
+    effort: Effort,
+    results: dict[str, Any],
+    progress: Progress,
 ) -> None:
     def able(label: str) -> dict[str, Peer]:
         return {name: peer for name, peer in peers.items() if label not in results["checks"].get(name, {})}
@@ -134,7 +155,7 @@ def _race_messages(
     for message in messages:
         data, right = message.data, able(message.label)
         run(DECODE, message.label, {name: suite.decode_loop(peer, data) for name, peer in right.items()})
-        reading = {name: suite.read_loop(peer, data) for name, peer in right.items() if peer.in_process}
+        reading = suite.loops(partial(suite.read_loop, data=data), right)
         if "cython" in right:
             reading["cython children()"] = suite.walk_loop(right["cython"], data)
         run(READ, message.label, reading)
@@ -147,8 +168,7 @@ def _race_pbm(peers: dict[str, Peer], effort: Effort, results: dict[str, Any], p
     results[PBM] = {MAIN.label: _times(race(loops, effort))}
     if "cython" in loops and (os.cpu_count() or 1) > 1:
         progress.say("PBM in two threads")
-        gains = sorted(two_threads(loops["cython"], effort, seconds=0.05))
-        results["threads"] = {"median": gains[len(gains) // 2], "max": gains[-1]}
+        results["threads"] = two_threads(loops["cython"], effort)
 
 
 def _race_large(peers: dict[str, Peer], results: dict[str, Any], progress: Progress) -> None:
@@ -160,7 +180,9 @@ def _race_large(peers: dict[str, Peer], results: dict[str, Any], progress: Progr
             if name not in (*OURS, "asn1crypto"):
                 progress.say(f"large: {family.name}, {name}")
                 sizes = scaling.SIZES[::2] if family.name == "many requests" else scaling.SIZES[:5:2][:2]
-                row[name] = scaling.peer_on(name, family.name, sizes, time_limit=60.0 if family.honest else 10.0)
+                row[name] = scaling.peer_on(
+                    name, family.name, sizes, time_limit=60.0 if family.honest else 10.0
+                )
 
 
 def _times(timings: dict[str, Timing]) -> dict[str, dict[str, float]]:
@@ -178,7 +200,7 @@ def _rounded(value: Any) -> Any:
 def _print(peers: dict[str, Peer], results: dict[str, Any]) -> None:
     titles = peers_titles(peers)
     for section in (DECODE, READ, BUILD, PBM):
-        print(f"\n{section}: microseconds, min / median, and how many times the compiled engine's time (min / median)")
+        print(f"\n{section}: microseconds (min / median), then times the compiled engine's (min / median)")
         for label, row in results.get(section, {}).items():
             about = results["messages"].get(label, {})
             print(f"  {label} ({about.get('bytes')} bytes, key: {about.get('key')})")
@@ -190,7 +212,7 @@ def _print(peers: dict[str, Peer], results: dict[str, Any]) -> None:
                 spent = f"{times['min'] * 1e6:12.2f} / {times['median'] * 1e6:.2f}"
                 print(f"    {titles.get(name, name):38}{spent:26}{ratio}")
     if "threads" in results:
-        print(f"  two threads: {results['threads']['median']:.2f}x one (median), {results['threads']['max']:.2f}x (best)")
+        print(f"  two threads do {results['threads']:.2f}x what one does")
     _print_scaling(results)
     print("\n" + _NOTES)
     print("\npromises, judged by the best rounds; the headline message first, then the worst:")

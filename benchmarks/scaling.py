@@ -1,6 +1,7 @@
-"""Cost per byte as messages grow from 1 kB to 10 MB, honest and hostile; peers under a time limit, each in its own process.
+"""Cost per byte as messages grow from 1 kB to 10 MB, honest and hostile; peers under a time limit.
 
-Knows the families of large messages. A peer that does not come back in time is ended and reported so.
+Knows the families of large messages. Each peer has a process of its own; one that does not come back in time
+is ended and reported so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _REFERENCE_AT_MOST = 1_000_000
 """The pure-Python engine is measured up to this size."""
 
 
-def ours(peers: dict[str, Peer], sizes: tuple[int, ...], effort: Effort, say: Callable[[str], None]) -> dict[str, Any]:
+def ours(
+    peers: dict[str, Peer], sizes: tuple[int, ...], effort: Effort, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Measure our engines on every family: family -> engine -> one entry per size."""
     found: dict[str, Any] = {}
     for family in FAMILIES:
@@ -92,7 +95,7 @@ def accepts(package: Any, data: bytes) -> bool:
 
 
 def peer_on(name: str, family: str, sizes: tuple[int, ...], time_limit: float) -> list[dict[str, Any]]:
-    """Measure one peer on one family in a process of its own; the entry of a size that took too long says so."""
+    """Measure one peer on one family in a process of its own; a size that took too long says so."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(name, family, sizes, sender), daemon=True)

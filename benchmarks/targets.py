@@ -1,4 +1,4 @@
-"""The speeds that cmpcodec promises, and whether results keep them. Knows names of contestants, no way to measure."""
+"""The speeds that cmpcodec promises, and whether results keep them. Knows no way to measure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Results = dict[str, Any]
-"""What benchmarks.report measured; section -> message -> contestant -> {"min": seconds, "median": seconds}."""
+"""What benchmarks.report measured: section -> message -> contestant -> seconds, min and median."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Promise:
-    """`ours` does what `section` asks at least `factor` times as fast as `rival` on every message with such a key."""
+    """`ours` does `section` at least `factor` times as fast as `rival`, on every message with such a key."""
 
     section: str
     ours: str
@@ -62,7 +62,9 @@ class Promise:
             return []
         worst = min(ratios, key=lambda label: ratios[label])
         first = next(iter(ratios))
-        return [Verdict(self.text, self.factor, ratios[label], label) for label in dict.fromkeys((first, worst))]
+        return [
+            Verdict(self.text, self.factor, ratios[label], label) for label in dict.fromkeys((first, worst))
+        ]
 
 
 _KEYS = {("none",): "no public key", ("rsa",): "an RSA key", ("none", "ec"): "no RSA key"}
@@ -87,10 +89,11 @@ PROMISES = [
 def verdicts(results: Results) -> list[Verdict]:
     """Judge every promise that these results can judge."""
     found = [verdict for promise in PROMISES for verdict in promise.judge(results)]
-    threads = results.get("threads")
-    if threads:
-        found.append(Verdict("PBM: two threads do 1.8x one", 1.8, threads["median"], "median of the rounds"))
-    found += _flat(results, "scaling", "cost per byte, 1 kB and up", lambda name: name in ("cython", "python"))
+    if "threads" in results:
+        found.append(Verdict("PBM: two threads do 1.8x one", 1.8, results["threads"], "best rounds"))
+    found += _flat(
+        results, "scaling", "cost per byte, 1 kB and up", lambda name: name in ("cython", "python")
+    )
     return found
 
 
@@ -104,6 +107,8 @@ def _flat(results: Results, section: str, text: str, wanted: Callable[[str], boo
                 if growth > worst.get(engine, (0.0, ""))[0]:
                     worst[engine] = (growth, family)
     return [
-        Verdict(f"{text}, {engine} engine: at most 2x that of 1 kB", 0.5, 1 / growth, f"{family}, {growth:.2f}x")
+        Verdict(
+            f"{text}, {engine} engine: at most 2x that of 1 kB", 0.5, 1 / growth, f"{family}, {growth:.2f}x"
+        )
         for engine, (growth, family) in worst.items()
     ]

@@ -159,8 +159,8 @@ class Guarded(Sequence, nesting=2):
     opened: Annotated[Opened | None, Explicit(2)] = None
 
 
-class GuardedToo(SequenceOf[Guarded], nesting=4):
-    """Another type that bounds its nesting, in turns with the first."""
+class GuardedToo(SequenceOf[Guarded]):
+    """A way round to the type that bounds its nesting."""
 
 
 class Defaults(Sequence):

@@ -1,7 +1,7 @@
 """The uniform face of everything that is measured: our two engines and each peer.
 
-A peer states what it can do by overriding methods; what it cannot do raises `Unsupported` with a sentence that the
-report prints. Nothing here knows a particular peer, nor how time is taken.
+A peer states what it can do by overriding methods; what it cannot do raises `Unsupported` with a sentence
+that the report prints. Nothing here knows a particular peer, nor how time is taken.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ class Peer:
     name: str
     title: str
     note: str = ""
-    in_process: bool = True
-    """Whether its objects are Python objects, so that its fields can be read from Python."""
 
     def decode(self, data: bytes) -> Any:
         """Decode one PKIMessage."""
@@ -103,6 +101,6 @@ def load(name: str) -> Peer:
 
 
 def chosen() -> list[str]:
-    """Names of the contestants to run: all, or those in the environment variable CMPCODEC_BENCH_PEERS (commas)."""
+    """Names of the contestants to run: all, or those in CMPCODEC_BENCH_PEERS (separated by commas)."""
     wanted = os.environ.get("CMPCODEC_BENCH_PEERS")
     return [name for name in PEERS if wanted is None or name in wanted.split(",")]

@@ -1,4 +1,4 @@
-"""asn1crypto with CMP and CRMF declared in its own style, for the message bodies that are measured. Knows asn1crypto only."""
+"""asn1crypto, with the CMP bodies that are measured declared in its own style. Knows asn1crypto only."""
 
 from __future__ import annotations
 
@@ -203,7 +203,10 @@ class CertRepMessage(core.Sequence):
 
 
 class RevDetails(core.Sequence):
-    _fields: ClassVar = [("cert_details", CertTemplate), ("crl_entry_details", Extensions, {"optional": True})]
+    _fields: ClassVar = [
+        ("cert_details", CertTemplate),
+        ("crl_entry_details", Extensions, {"optional": True}),
+    ]
 
 
 class RevReqContent(core.SequenceOf):
@@ -377,7 +380,10 @@ class Asn1Crypto(Peer):
         }
         before, after = plain["validity"]
         template = {
-            "validity": {"not_before": x509.Time("utc_time", before), "not_after": x509.Time("utc_time", after)},
+            "validity": {
+                "not_before": x509.Time("utc_time", before),
+                "not_after": x509.Time("utc_time", after),
+            },
             "subject": _name(plain["subject"]),
             "public_key": {
                 "algorithm": {"algorithm": plain["key_algorithm"], "parameters": null},

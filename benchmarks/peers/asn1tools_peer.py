@@ -1,6 +1,7 @@
-"""asn1tools, with ASN.1 text exported from our own schema. Knows asn1tools, and our op table to find its way in plain dicts.
+"""asn1tools, with ASN.1 text exported from our own schema. Knows asn1tools and our op table.
 
-Its values carry no types of their own (dicts, tuples, lists), so what is read from them follows the op beside each.
+Its values carry no types of their own (dicts, tuples, lists), so what is read from them follows the op beside
+each.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import datetime
 from typing import Any
 
 import asn1tools
-import cmpcodec
 
+import cmpcodec
 from benchmarks.peers import Peer
 from benchmarks.peers.notation import Notation, identifier
 from benchmarks.reading import Description, Inner, Leaf
@@ -55,7 +56,9 @@ class Asn1Tools(Peer):
             chosen = next(one for one in op.parts if identifier(one.name) == value[0])
             return Inner([("{}[1]", _At(chosen, value[1]))])
         if kind == "SEQUENCE":
-            return Inner([self._component(op, one, value) for one in op.parts if identifier(one.name) in value])
+            return Inner(
+                [self._component(op, one, value) for one in op.parts if identifier(one.name) in value]
+            )
         if kind in ("SEQUENCE_OF", "SET_OF"):
             return Inner([(f"{{}}[{index}]", _At(op.parts[0], item)) for index, item in enumerate(value)])
         if kind == "ANY":
@@ -67,7 +70,9 @@ class Asn1Tools(Peer):
     def _component(self, op: Any, part: Any, values: dict[str, Any]) -> tuple[str, _At]:
         name = identifier(part.name)
         value, spelling = values[name], f"{{}}[{name!r}]"
-        opened = part.opens.part(values[identifier(op.parts[part.by].name)]) if part.opens is not None else None
+        opened = (
+            part.opens.part(values[identifier(op.parts[part.by].name)]) if part.opens is not None else None
+        )
         if opened is None:
             return spelling, _At(part, value)
         type_name = self._notation.add(opened.op)

@@ -60,7 +60,9 @@ class Hazmat(Peer):
     def same(self, expected: Any, leaf: Any) -> bool:
         """A TLV gives its content only, so compare that."""
         whole = [expected, *undecoded(expected)]
-        return expected == leaf or leaf in [content(one) for one in whole if isinstance(one, bytes) and len(one) > 1]
+        return expected == leaf or leaf in [
+            content(one) for one in whole if isinstance(one, bytes) and len(one) > 1
+        ]
 
     def build(self, plain: dict[str, Any]) -> bytes:
         oid = x509.ObjectIdentifier
@@ -100,7 +102,9 @@ class Hazmat(Peer):
         request = types.CertReqMsg(
             cert_req=types.CertRequest(cert_req_id=plain["cert_req_id"], cert_template=template),
             popo=types.POPOSigningKey(
-                algorithm_identifier=types.Algorithm(algorithm=oid(plain["signature_algorithm"]), parameters=null),
+                algorithm_identifier=types.Algorithm(
+                    algorithm=oid(plain["signature_algorithm"]), parameters=null
+                ),
                 signature=bits(plain["signature"], 0),
             ),
         )
@@ -110,7 +114,11 @@ class Hazmat(Peer):
         return asn1.encode_der(message)
 
 
-_STRINGS: dict[str, Any] = {"UTF8String": str, "PrintableString": asn1.PrintableString, "IA5String": asn1.IA5String}
+_STRINGS: dict[str, Any] = {
+    "UTF8String": str,
+    "PrintableString": asn1.PrintableString,
+    "IA5String": asn1.IA5String,
+}
 
 
 def _name(parts: list[tuple[str, str, str]]) -> Any:

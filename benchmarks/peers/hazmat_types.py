@@ -1,9 +1,9 @@
 """CMP and CRMF declared for cryptography.hazmat.asn1, as far as it can express them. Knows cryptography only.
 
-What it cannot express, and what stands here instead:
-an optional ANY is `Null | TLV | None`; an explicitly tagged SEQUENCE OF within a CHOICE is an implicitly tagged SEQUENCE with
-one component (the same bytes); a recursive type (a nested message), and any type chosen by an OID, is a raw TLV; a TLV cannot
-be made from values, so what shall be built has a class of its own before the general one.
+What it cannot express, and what stands here instead: an optional ANY is `Null | TLV | None`; an explicitly
+tagged SEQUENCE OF within a CHOICE is an implicitly tagged SEQUENCE with one component (the same bytes); a
+recursive type (a nested message), and any type chosen by an OID, is a raw TLV; a TLV cannot be made from
+values, so what shall be built has a class of its own before the general one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from typing import Annotated
 
 from cryptography import x509
 from cryptography.hazmat import asn1
-from cryptography.hazmat.asn1 import TLV, BitString, Explicit, GeneralizedTime, IA5String, Implicit, Null, UTCTime
+from cryptography.hazmat.asn1 import (
+    TLV,
+    BitString,
+    Explicit,
+    GeneralizedTime,
+    IA5String,
+    Implicit,
+    Null,
+    UTCTime,
+)
 
 ObjectIdentifier = x509.ObjectIdentifier
 

@@ -20,7 +20,7 @@ _PLAIN = {
 }
 
 _OPAQUE = "SEQUENCE { ... }"
-"""Stands for an opaque TLV where the notation does not allow an ANY; a peer that reads it loses its content."""
+"""Stands for an opaque TLV where the notation allows no ANY; a peer that reads it loses its content."""
 
 
 class Notation:
@@ -45,7 +45,7 @@ class Notation:
         self._bodies[name] = self._body(op)
         for part in op.parts:
             if part.opens is not None:
-                for oid, _ in part.opens.items():
+                for oid in dict(part.opens.items()):
                     self.add(part.opens.part(oid).op)
         return name
 
@@ -57,7 +57,8 @@ class Notation:
     def _body(self, op: Op) -> str:
         if op.kind in (Kind.SEQUENCE, Kind.CHOICE):
             components = ",\n".join(
-                f"  {identifier(part.name)} {self._use(part, op.kind)}{_presence(part, op.kind)}" for part in op.parts
+                f"  {identifier(part.name)} {self._use(part, op.kind)}{_presence(part, op.kind)}"
+                for part in op.parts
             )
             return f"{op.kind.name} {{\n{components}\n}}"
         if op.kind in (Kind.SEQUENCE_OF, Kind.SET_OF):

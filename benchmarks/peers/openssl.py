@@ -1,6 +1,7 @@
-"""OpenSSL's own CMP codec and PBM, called in loops from a small C file that is compiled when it is first needed.
+"""OpenSSL's own CMP codec and PBM, called in loops by a small C file that is compiled when needed.
 
-Knows the C file beside it and how to call a compiler. Its values are C structures, so fields are not read from Python.
+Knows the C file beside it and how to call a compiler. Its values are C structures, so fields are not read
+from Python.
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ class OpenSSL(Peer):
     """d2i and i2d of libcrypto; "a decoded message" is its bytes, decoded again in C."""
 
     name = "openssl"
-    note = "d2i also parses certificates and turns each SubjectPublicKeyInfo into a key; nothing reaches Python"
-    in_process = False
+    note = (
+        "d2i also parses certificates and turns each SubjectPublicKeyInfo into a key; nothing reaches Python"
+    )
 
     def __init__(self) -> None:
         self._loops = loops()
@@ -83,7 +85,15 @@ class OpenSSL(Peer):
         size = ctypes.c_size_t(0)
         _check(
             self._loops.loops_pbm(
-                parameters, len(parameters), text, len(text), secret, len(secret), number, mac, ctypes.byref(size)
+                parameters,
+                len(parameters),
+                text,
+                len(text),
+                secret,
+                len(secret),
+                number,
+                mac,
+                ctypes.byref(size),
             )
         )
         return mac.raw[: size.value]

@@ -19,7 +19,7 @@ class Ours(Peer):
         self.decode = self.package.decode
 
     def encode(self, message: Any) -> bytes:
-        """Build every record anew from its components: `.der` alone would hand back the bytes that were decoded."""
+        """Build every record anew from its components: `.der` would hand back the bytes that were decoded."""
         return bytes(self._rebuilt(message).der)
 
     def _rebuilt(self, value: Any) -> Any:
@@ -80,14 +80,17 @@ class Ours(Peer):
         )
         before, after = plain["validity"]
         template = c.CertTemplate(
-            validity=c.OptionalValidity(not_before=c.pkix.Time(utc_time=before), not_after=c.pkix.Time(utc_time=after)),
+            validity=c.OptionalValidity(
+                not_before=c.pkix.Time(utc_time=before), not_after=c.pkix.Time(utc_time=after)
+            ),
             subject=self._name(plain["subject"]),
             public_key=c.SubjectPublicKeyInfo(
                 algorithm=algorithm(algorithm=oid(plain["key_algorithm"]), parameters=null),
                 subject_public_key=bits(plain["public_key"]),
             ),
             extensions=[
-                c.Extension(extn_id=oid(extension), extn_value=content) for extension, content in plain["extensions"]
+                c.Extension(extn_id=oid(extension), extn_value=content)
+                for extension, content in plain["extensions"]
             ],
         )
         proof = c.POPOSigningKey(
@@ -98,7 +101,9 @@ class Ours(Peer):
             cert_req=c.CertRequest(cert_req_id=plain["cert_req_id"], cert_template=template),
             popo=c.ProofOfPossession(signature=proof),
         )
-        message = c.PKIMessage(header=header, body=c.PKIBody(ir=[request]), protection=bits(plain["protection"]))
+        message = c.PKIMessage(
+            header=header, body=c.PKIBody(ir=[request]), protection=bits(plain["protection"])
+        )
         return bytes(message.der)
 
     def _name(self, parts: list[tuple[str, str, str]]) -> Any:

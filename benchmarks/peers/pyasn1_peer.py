@@ -38,7 +38,7 @@ class PyASN1(Peer):
         if isinstance(value, univ.Choice):
             return Inner([(f"{{}}[{value.getName()!r}]", value.getComponent())])
         if isinstance(value, univ.SequenceAndSetBase):
-            present = [name for name in value.keys() if value[name].isValue]
+            present = [name for name in value if value[name].isValue]
             return Inner([(f"{{}}[{name!r}]", value[name]) for name in present])
         if isinstance(value, univ.SequenceOfAndSetOfBase):
             return Inner([(f"{{}}[{index}]", value[index]) for index in range(len(value))])
@@ -66,10 +66,10 @@ class PyASN1(Peer):
         public_key["algorithm"]["algorithm"] = plain["key_algorithm"]
         public_key["algorithm"]["parameters"] = univ.Any(b"\x05\x00")
         public_key["subjectPublicKey"] = univ.BitString.fromOctetString(plain["public_key"])
-        for index, (oid, content) in enumerate(plain["extensions"]):
+        for index, (oid, octets) in enumerate(plain["extensions"]):
             extension = template["extensions"][index]
             extension["extnID"] = oid
-            extension["extnValue"] = content
+            extension["extnValue"] = octets
         proof = request["popo"]["signature"]
         proof["algorithmIdentifier"]["algorithm"] = plain["signature_algorithm"]
         proof["algorithmIdentifier"]["parameters"] = univ.Any(b"\x05\x00")
@@ -96,7 +96,11 @@ def _fill_header(header: Any, plain: dict[str, Any]) -> None:
 
 
 _UTC_TIME = "%y%m%d%H%M%SZ"
-_STRINGS = {"UTF8String": char.UTF8String, "PrintableString": char.PrintableString, "IA5String": char.IA5String}
+_STRINGS = {
+    "UTF8String": char.UTF8String,
+    "PrintableString": char.PrintableString,
+    "IA5String": char.IA5String,
+}
 
 
 def _fill_name(name: Any, parts: list[tuple[str, str, str]]) -> None:

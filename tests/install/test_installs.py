@@ -136,7 +136,7 @@ def decoded(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     ("variables", "engine", "reason"),
     [
-        pytest.param({}, "cython", "compiled", id="plain"),
+        pytest.param({}, "cython", "Cython 3", id="plain"),
         pytest.param(NO_COMPILER, "python", "the build of the compiled engine failed", id="no-compiler"),
         pytest.param(PURE, "python", "CMPCODEC_PURE was set", id="pure"),
     ],
@@ -166,7 +166,10 @@ def test_without_cmake_there_is_still_a_wheel(source: Path, place: Path, decoded
     assert installation.decode() == decoded
 
 
-def test_a_required_engine_that_cannot_be_built_is_an_error(source: Path, place: Path) -> None:
+@pytest.mark.parametrize("variables", [REQUIRE, REQUIRE | PURE], ids=["required", "required-and-unwanted"])
+def test_a_required_engine_that_cannot_be_built_is_an_error(
+    source: Path, place: Path, variables: dict[str, str]
+) -> None:
     if os.name == "nt":
         pytest.skip("CMake finds Visual Studio whatever CC says")
     command = (
@@ -179,15 +182,11 @@ def test_a_required_engine_that_cannot_be_built_is_an_error(source: Path, place:
         "--wheel-dir",
         place,
     )
-    ran = run(*command, source, cwd=place, **NO_COMPILER, **REQUIRE)
+    ran = run(*command, source, cwd=place, **NO_COMPILER, **variables)
     assert ran.code != 0
     assert "/bin/false" in ran.output, "the compiler's own trouble is shown"
     assert "CMPCODEC_REQUIRE_CYTHON is set" in ran.output
     assert not list(place.glob("*.whl"))
-
-
-def test_a_required_engine_wins_over_a_wish_for_none(source: Path, place: Path) -> None:
-    assert not build_wheel(source, place, **PURE, **REQUIRE).name.endswith("-none-any.whl")
 
 
 def test_an_engine_that_is_asked_for_and_missing_is_an_error(source: Path, place: Path) -> None:

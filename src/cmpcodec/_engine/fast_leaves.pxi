@@ -80,6 +80,13 @@ cdef inline int _check_oid(const uint8_t* p, uint32_t n) noexcept nogil:
     cdef uint32_t at, arc = 0, arcs = 0
     if n == 0:
         return REFUSED
+    if n <= MAX_ARC_OCTETS:     # too short for any limit
+        if p[0] == 0x80 or p[n - 1] >= 0x80:
+            return REFUSED
+        for at in range(1, n):
+            if p[at] == 0x80 and p[at - 1] < 0x80:
+                return REFUSED
+        return FINE
     if n > MAX_OID_OCTETS:
         return LIMITED
     for at in range(n):

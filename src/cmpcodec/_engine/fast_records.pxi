@@ -125,7 +125,7 @@ cdef class View:
             data = checked_input(data, allow)
             allow = frozenset(allow)
         source = _parse(op, <bytes>data, limits, allow)
-        view = View.__new__(<type>cls)
+        view = _new(cls, ())
         view.source = source
         return view
 
@@ -248,6 +248,11 @@ cdef class View:
 
 cdef extern from *:
     """
+    /* A record without going through its __init__; Cython would look __new__ up by name each time. */
+    static PyObject *cmpcodec_new(PyObject *cls, PyObject *none) {
+        return ((PyTypeObject *)cls)->tp_new((PyTypeObject *)cls, none, NULL);
+    }
+
     #if defined(__GNUC__) || defined(__clang__)
     #define cmpcodec_ones(x) ((uint32_t)__builtin_popcount(x))
     #else
@@ -259,6 +264,7 @@ cdef extern from *:
     #endif
     """
     uint32_t _ones "cmpcodec_ones"(uint32_t x) noexcept nogil
+    View _new "cmpcodec_new"(object cls, object none)
 
 
 @cython.no_gc
@@ -304,7 +310,7 @@ cdef object _value(Source source, uint32_t number):
     if op.cls == NULL:
         content = node.start + node.header
         return _read_leaf(op, <const uint8_t*>PyBytes_AS_STRING(source.data) + content, node.end - content)
-    view = View.__new__(<type>op.cls)
+    view = _new(<object>op.cls, ())
     view.source = source
     view.number = number
     return view

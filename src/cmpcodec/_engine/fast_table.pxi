@@ -24,6 +24,8 @@ cdef struct CPart:
     uint8_t tag         # identifier octet of the value, or 0: as the op decides
     uint8_t first       # identifier octet that announces this part, or 0: as the op decides
     uint8_t optional
+    uint8_t rare        # has an EXPLICIT tag or is an ANY
+    uint8_t levels      # of TLVs that a value of this part adds
     uint16_t by         # number of the component with the OID of an open type
     Py_ssize_t default_size   # -1: no DEFAULT
     uint8_t* default_content
@@ -37,6 +39,7 @@ cdef struct COp:
     uint8_t tag
     uint8_t nesting
     uint8_t size        # number of parts
+    uint8_t required    # SEQUENCE: components up to the last one that may not be absent
     uint8_t sized       # whether low and high have to be looked at
     int64_t low
     int64_t high        # -1: MAX
@@ -79,6 +82,8 @@ cdef int _load_part(CPart* c, object part, list fresh) except -1:
     c.tag = part.tag
     c.first = c.outer if c.outer else c.tag
     c.optional = part.optional
+    c.rare = c.outer != 0 or (c.tag == 0 and part.op.kind == ANY)
+    c.levels = (c.outer != 0) + (part.op.kind != CHOICE)
     c.by = part.by
     c.default_size = -1
     c.default_content = NULL
@@ -152,6 +157,8 @@ cdef COp* _load_op(object op, list fresh) except NULL:
         raise MemoryError
     for i in range(len(op.parts)):
         _load_part(&c.parts[i], op.parts[i], fresh)
+        if c.kind == SEQUENCE and not c.parts[i].optional:
+            c.required = i + 1
     c.size = len(op.parts)
     _load_part(&c.root, op.root, fresh)
     return c

@@ -30,48 +30,49 @@ cdef struct Growth:
 
 
 cdef inline int _header(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* content, uint32_t* stop) noexcept nogil:
-    # Identifier and length octets at pos < end; the common short form first.
+    # A one-octet tag, which the caller has looked at, and length octets at pos < end.
     cdef uint32_t length
-    if end - pos > 1 and data[pos] & 0x1F != 0x1F and data[pos] & 0xDF != 0:
-        length = data[pos + 1]
-        if length < 0x80:
-            content[0] = pos + 2
-            stop[0] = pos + 2 + length
-            return FINE if length <= end - pos - 2 else REFUSED
-    return _long_header(data, pos, end, content, stop)
-
-
-cdef int _long_header(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* content, uint32_t* stop) noexcept nogil:
-    cdef uint32_t at = pos + 1, length, count, i
-    cdef int verdict
-    if data[pos] & 0x1F == 0x1F:
-        verdict = _long_tag(data, pos, end, &at)
-        if verdict != FINE:
-            return verdict
-    elif data[pos] & 0xDF == 0:
+    if end - pos < 2:
         return REFUSED
-    if at >= end:
-        return REFUSED
-    length = data[at]
-    at += 1
+    length = data[pos + 1]
     if length >= 0x80:
-        count = length & 0x7F
-        if count == 0 or count > 4 or count > end - at or data[at] == 0:
-            return REFUSED
-        length = 0
-        for i in range(count):
-            length = (length << 8) | data[at + i]
-        if length < 0x80:
-            return REFUSED
-        at += count
-    if length > end - at:
+        return _long_length(data, pos + 1, end, content, stop)
+    content[0] = pos + 2
+    stop[0] = pos + 2 + length
+    return FINE if length <= end - pos - 2 else REFUSED
+
+
+cdef int _long_length(const uint8_t* data, uint32_t at, uint32_t end, uint32_t* content, uint32_t* stop) noexcept nogil:
+    cdef uint32_t length = 0, count = data[at] & 0x7F, i
+    at += 1
+    if count == 0 or count > 4 or count > end - at or data[at] == 0:
+        return REFUSED
+    for i in range(count):
+        length = (length << 8) | data[at + i]
+    at += count
+    if length < 0x80 or length > end - at:
         return REFUSED
     content[0] = at
     stop[0] = at + length
     return FINE
 
 
-cdef int _long_tag(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* behind) noexcept nogil:
+cdef int _any_header(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* content, uint32_t* stop) noexcept nogil:
+    # Any tag, and length octets at pos < end.
+    cdef uint32_t at = pos
+    cdef int verdict
+    if data[pos] & 0x1F == 0x1F:
+        verdict = _long_tag(data, pos, end, &at)
+        if verdict != FINE:
+            return verdict
+        if at >= end:
+            return REFUSED
+    elif data[pos] & 0xDF == 0:
+        return REFUSED
+    return _header(data, at, end, content, stop)
+
+
+cdef int _long_tag(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* last) noexcept nogil:
     cdef uint32_t at = pos + 1
     while at < end and data[at] >= 0x80:
         if at - pos == MAX_TAG_OCTETS:
@@ -79,7 +80,7 @@ cdef int _long_tag(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* be
         at += 1
     if at < end and (data[pos + 1] == 0x80 or (at == pos + 1 and data[at] < 0x1F)):
         return REFUSED
-    behind[0] = at + 1
+    last[0] = at
     return FINE
 
 
@@ -102,37 +103,55 @@ cdef int _make_room(Growth* g) noexcept nogil:
     return FINE
 
 
-cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end, uint32_t depth, uint32_t nest) noexcept nogil:
-    # Make the node of the value at pos, which has to be a `part` and to fit before end.
+cdef int _rare(Growth* g, const CPart* part, uint32_t pos, uint32_t end, uint32_t* start, uint32_t* content, uint32_t* stop) noexcept nogil:
+    # The header of a part with an EXPLICIT tag, or of an ANY.
     cdef const uint8_t* data = g.data
     cdef const COp* op = part.op
-    cdef uint32_t content, stop, inner, start = pos
-    cdef uint8_t octet
+    cdef uint32_t inner
     cdef int verdict
-    cdef Node* node
-    if pos >= end or not _announces(part, data[pos]):
-        return REFUSED
-    verdict = _header(data, pos, end, &content, &stop)
-    if verdict != FINE:
-        return verdict
     if part.outer:
-        depth += 1
-        start = content
-        if start >= stop:
-            return REFUSED
-        octet = data[start]
-        if op.kind == CHOICE:
-            if op.select[octet] == NOWHERE:
-                return REFUSED
-        elif part.tag and octet != part.tag:
-            return REFUSED
-        verdict = _header(data, start, stop, &content, &inner)
+        verdict = _header(data, pos, end, content, stop)
         if verdict != FINE:
             return verdict
-        if inner != stop:
+        pos = content[0]
+        end = stop[0]
+        if pos >= end:
             return REFUSED
-    if op.kind != CHOICE:
-        depth += 1
+        if op.kind == CHOICE:
+            if op.select[data[pos]] == NOWHERE:
+                return REFUSED
+        elif part.tag and data[pos] != part.tag:
+            return REFUSED
+    start[0] = pos
+    verdict = _any_header(data, pos, end, content, &inner)
+    if verdict != FINE:
+        return verdict
+    if part.outer and inner != end:
+        return REFUSED
+    stop[0] = inner
+    return FINE
+
+
+cdef inline bint _is_der_tag(uint8_t octet) noexcept nogil:
+    # Whether a universal type is constructed if and only if DER says so (X.690, 8 and 10.2).
+    if octet >= 0x40 or octet & 0x1F == 0x1F:
+        return True
+    return (octet & 0x20 != 0) == ((<uint32_t>0x20030900 >> (octet & 0x1F)) & 1)
+
+
+cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end, uint32_t depth, uint32_t nest) noexcept nogil:
+    # Make the node of the value at pos < end, which begins like a `part` and has to fit before end.
+    cdef const COp* op = part.op
+    cdef uint32_t content, stop, start = pos
+    cdef int verdict
+    cdef Node* node
+    if part.rare:
+        verdict = _rare(g, part, pos, end, &start, &content, &stop)
+    else:
+        verdict = _header(g.data, pos, end, &content, &stop)
+    if verdict != FINE:
+        return verdict
+    depth += part.levels
     if g.count >= g.room:
         if g.count == g.max_nodes:
             return LIMITED
@@ -150,118 +169,97 @@ cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end,
     g.count += 1
     node.start = start
     node.end = stop
-    node.child = 0
-    node.count = 0
     node.op = op.id
     node.depth = <uint16_t>depth
     node.header = <uint8_t>(content - start)
     node.nest = <uint8_t>nest
     node.kind = op.kind
-    if op.kind > CHOICE:
-        if op.kind == ANY:
-            octet = data[start]
-            if octet < 0x40 and octet & 0x1F != 0x1F:
-                if (octet & 0x20 != 0) != ((<uint32_t>0x20030900 >> (octet & 0x1F)) & 1):
-                    return REFUSED
-        else:
-            verdict = _check_leaf(op, data + content, stop - content, g.offsets)
-            if verdict != FINE:
-                return verdict
-    if part.default_size >= 0 and stop - content == <uint32_t>part.default_size:
-        if memcmp(data + content, part.default_content, part.default_size) == 0:
-            return REFUSED
-    return FINE
-
-
-cdef int _grow_sequence(Growth* g, uint32_t number) noexcept nogil:
-    cdef Node* node = &g.nodes[number]
-    cdef const COp* op = OPS[node.op]
-    cdef uint32_t pos = node.start + node.header, end = node.end, k = 0, present = 0, depth = node.depth, nest = node.nest
-    cdef int verdict
-    node.child = g.count
-    while pos < end:
-        while k < op.size and op.parts[k].optional and not _announces(&op.parts[k], g.data[pos]):
-            k += 1
-        if k == op.size:
-            return REFUSED
-        verdict = _place(g, &op.parts[k], pos, end, depth, nest)
+    if op.kind > ANY:
+        verdict = _check_leaf(op, g.data + content, stop - content, g.offsets)
         if verdict != FINE:
             return verdict
-        pos = g.nodes[g.count - 1].end
-        present |= <uint32_t>1 << k
-        k += 1
-    while k < op.size:
-        if not op.parts[k].optional:
-            return REFUSED
-        k += 1
-    g.nodes[number].count = present
-    return FINE
-
-
-cdef int _grow_choice(Growth* g, uint32_t number) noexcept nogil:
-    cdef Node* node = &g.nodes[number]
-    cdef const COp* op = OPS[node.op]
-    cdef uint8_t alternative = op.select[g.data[node.start]]
-    node.child = g.count
-    node.count = alternative
-    return _place(g, &op.parts[alternative], node.start, node.end, node.depth, node.nest)
-
-
-cdef int _grow_repeated(Growth* g, uint32_t number) noexcept nogil:
-    cdef Node* node = &g.nodes[number]
-    cdef const COp* op = OPS[node.op]
-    cdef uint32_t pos = node.start + node.header, end = node.end, depth = node.depth, nest = node.nest
-    cdef uint32_t before = 0, before_end = 0, next
-    cdef int64_t count = 0, bound = op.limit if g.max_repeat < 0 else g.max_repeat
-    cdef int verdict, order
-    node.child = g.count
-    while pos < end:
-        if count == op.high:
-            return REFUSED
-        if count == bound:
-            return LIMITED
-        verdict = _place(g, &op.parts[0], pos, end, depth, nest)
-        if verdict != FINE:
-            return verdict
-        next = g.nodes[g.count - 1].end
-        if op.kind == SET_OF:
-            if count:
-                order = memcmp(g.data + before, g.data + pos, min(before_end - before, next - pos))
-                if order > 0 or (order == 0 and before_end - before > next - pos):
-                    return REFUSED
-            before = pos
-            before_end = next
-        count += 1
-        pos = next
-    if count < op.low:
+    elif op.kind == ANY and not _is_der_tag(g.data[start]):
         return REFUSED
-    g.nodes[number].count = <uint32_t>count
+    if part.default_size >= 0 and stop - content == <uint32_t>part.default_size:
+        if memcmp(g.data + content, part.default_content, part.default_size) == 0:
+            return REFUSED
+    return FINE
+
+
+cdef inline int _place_children(Growth* g, uint32_t number) noexcept nogil:
+    # Place all children of a constructed node.
+    cdef const uint8_t* data = g.data
+    cdef Node* node = &g.nodes[number]
+    cdef const COp* op = OPS[node.op]
+    cdef const CPart* part = op.parts
+    cdef uint32_t end = node.end, depth = node.depth, nest = node.nest
+    cdef uint32_t pos = node.start if op.kind == CHOICE else node.start + node.header
+    cdef uint32_t before = 0, before_end = 0, first = g.count, present = 0, k = 0
+    cdef int64_t bound
+    cdef int verdict, order
+    while pos < end:
+        if op.kind == SEQUENCE:
+            while True:
+                if k == op.size:
+                    return REFUSED
+                part = &op.parts[k]
+                k += 1
+                if _announces(part, data[pos]):
+                    break
+                if not part.optional:
+                    return REFUSED
+            present |= <uint32_t>1 << (k - 1)
+        elif op.kind == CHOICE:
+            present = op.select[data[pos]]
+            part = &op.parts[present]
+        else:
+            bound = op.limit if g.max_repeat < 0 else g.max_repeat
+            if present == op.high:
+                return REFUSED
+            if present == bound:
+                return LIMITED
+            if not _announces(part, data[pos]):
+                return REFUSED
+            present += 1
+        verdict = _place(g, part, pos, end, depth, nest)
+        if verdict != FINE:
+            return verdict
+        before_end = pos
+        pos = g.nodes[g.count - 1].end
+        if op.kind == SET_OF:
+            if present > 1:
+                order = memcmp(data + before, data + before_end, min(before_end - before, pos - before_end))
+                if order > 0 or (order == 0 and before_end - before > pos - before_end):
+                    return REFUSED
+            before = before_end
+    if k < op.required or (op.kind != SEQUENCE and op.kind != CHOICE and present < op.low):
+        return REFUSED
+    node = &g.nodes[number]
+    node.child = first
+    node.count = present
     return FINE
 
 
 cdef int _grow(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint32_t depth, uint32_t nest) noexcept nogil:
     # Check that data[start:end] is exactly one `part`. The nodes are the caller's to free, whatever the verdict.
     cdef uint32_t number = 0
-    cdef uint8_t kind
     cdef int verdict
     g.capacity = LOCAL_NODES
     g.room = min(g.capacity, g.max_nodes)
-    if start >= end:
+    if start >= end or not _announces(part, g.data[start]):
         return REFUSED
     verdict = _place(g, part, start, end, depth, nest)
-    if verdict == FINE and g.nodes[0].end != end:
+    if verdict != FINE:
+        return verdict
+    if g.nodes[0].end != end:
         return REFUSED
-    while verdict == FINE and number < g.count:
-        kind = g.nodes[number].kind
-        if kind <= CHOICE:
-            if kind == SEQUENCE:
-                verdict = _grow_sequence(g, number)
-            elif kind == CHOICE:
-                verdict = _grow_choice(g, number)
-            else:
-                verdict = _grow_repeated(g, number)
+    while number < g.count:
+        if g.nodes[number].kind <= CHOICE:
+            verdict = _place_children(g, number)
+            if verdict != FINE:
+                return verdict
         number += 1
-    return verdict
+    return FINE
 
 
 cdef inline void _release(Growth* g) noexcept nogil:

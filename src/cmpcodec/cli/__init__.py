@@ -1,7 +1,7 @@
 """The command line: `python -m cmpcodec VERB`, also installed as `cmpcodec`.
 
-This file knows the verbs, the exit codes and how a run ends early; what a verb does stands in the file of its name,
-which is imported only when the verb is used. Nothing outside this folder imports it.
+This file knows the verbs, the exit codes and how a run ends early; what a verb does stands in the file of its
+name, which is imported only when the verb is used. Nothing outside this folder imports it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ EXIT_PROTECTION = 4
 EXIT_IO = 5
 EXIT_INTERRUPTED = 130
 EXIT_NO_READER = 141
-"""Of several inputs that fail the highest code wins. The last two are what a shell reports for SIGINT and SIGPIPE."""
+"""Of several inputs that fail the highest code wins. The last two are a shell's for SIGINT and SIGPIPE."""
 
-VERBS = {"decode": "show what is in a CMP message", "doctor": "say which engine runs, why, and what is missing"}
+VERBS = {
+    "decode": "show what is in a CMP message",
+    "doctor": "say which engine runs, why, and what is missing",
+}
 
 
 class UsageError(Exception):

@@ -1,7 +1,7 @@
 """Summaries of certificates, CRLs and public keys: the few fields that tell one from another.
 
-Reads them with the package's own schema language, which costs no import; the extensions are left alone, so that a flaw
-there does not hide the rest. Knows nothing of validity or trust.
+Reads them with the package's own schema language, which costs no import; the extensions are left alone, so
+that a flaw there does not hide the rest. Knows nothing of validity or trust.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ _RSA = {oids.RSA_ENCRYPTION: "RSA", oids.ID_RSASSA_PSS: "RSA-PSS", oids.ID_RSAES
 
 
 def describe_key(key: SubjectPublicKeyInfo) -> str:
-    """Kind and size of a public key: ``RSA 2048``, ``EC P-256``, ``Ed25519``, or the algorithm's name or number."""
+    """Kind and size of a public key, ``RSA 2048`` or ``EC P-256``, else the algorithm's name or number."""
     oid = key.algorithm.algorithm
     parameters: Any = key.algorithm.parameters
     if oid in _RSA:

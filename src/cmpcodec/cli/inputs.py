@@ -1,7 +1,7 @@
-"""From whatever a user has at hand to DER: files, standard input, PEM, hexadecimal, base64, dumps, captures of HTTP.
+"""From whatever a user has at hand to DER: files, standard input, PEM, hexadecimal, base64, dumps, HTTP.
 
-The form is detected by content, never by a file's name. Knows the outermost TLV's length (to tell messages that follow
-each other apart) and no ASN.1 beyond that; whether the DER is any good is for others to say.
+The form is detected by content, never by a file's name. Of ASN.1 it knows where the outermost TLV ends, to
+tell messages that follow each other apart; whether the DER is any good is for others to say.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ MAX_READ = 64 * 1024 * 1024
 
 _TEXT_OCTETS = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_HTTP = re.compile(rb"(?:HTTP/1\.[01] \d{3}|(?:POST|GET|PUT) \S+ HTTP/1\.[01]\r?\n)")
-_PEM = re.compile(r"-----BEGIN ([^\r\n]*?)-----[ \t]*\r?\n")
-_PEM_HEADER = re.compile(r"^[A-Za-z-]+:.*(?:\r?\n[ \t]+.*)*", re.MULTILINE)
-_DUMP = re.compile(r"\s*(?:0x)?([0-9a-fA-F]{4,8})(?::?[ \t]+(.*)|\s*)$")
-_HEX_DRESS = re.compile(r"""0x|\\x|[\s:,;"'{}]""")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+# Patterns are compiled when first used: DER, the usual input, needs none.
+_HTTP = rb"(?:HTTP/1\.[01] \d{3}|(?:POST|GET|PUT) \S+ HTTP/1\.[01]\r?\n)"
+_PEM = r"-----BEGIN ([^\r\n]*?)-----[ \t]*\r?\n"
+_PEM_HEADER = r"(?m)^[A-Za-z-]+:.*(?:\r?\n[ \t]+.*)*"
+_DUMP = r"\s*(?:0x)?([0-9a-fA-F]{4,8})(?::?[ \t]+(.*)|\s*)$"
+_HEX_DRESS = r"""0x|\\x|[\s:,;"'{}]"""
+_HEX = r"(?:[0-9a-fA-F]{2})+"
+_BASE64 = r"[A-Za-z0-9+/]+={0,2}"
 
 
 class NotRecognised(Exception):
@@ -41,7 +42,7 @@ class Found(NamedTuple):
 
 
 def read(source: str) -> bytes:
-    """All of a file, or of standard input if `source` is ``-``. OSError; NotRecognised if there is no end to it."""
+    """All of a file, or of standard input if `source` is ``-``. OSError; NotRecognised if it is too long."""
     if source == "-":
         data = sys.stdin.buffer.read(MAX_READ + 1)
     else:
@@ -59,7 +60,7 @@ def messages(data: bytes) -> list[Found]:
     text = _as_text(data)
     if text is not None:
         return _from_text(text)
-    if _HTTP.match(data):
+    if data.startswith((b"HTTP/1.", b"POST ", b"GET ", b"PUT ")) and re.match(_HTTP, data):
         return _from_http(data)
     if data[0] != 0x30 and b"-----BEGIN " in data:
         return _from_pem(data.decode("latin-1"))
@@ -82,15 +83,17 @@ def _from_text(text: str) -> list[Found]:
     octets = _from_dump(text)
     if octets:
         return _apart(octets, "hex dump")
-    bare = _HEX_DRESS.sub("", text)
-    if _HEX.fullmatch(bare):
+    bare = re.sub(_HEX_DRESS, "", text)
+    if re.fullmatch(_HEX, bare):
         return _apart(bytes.fromhex(bare), "hex")
     bare = re.sub(r"""[\s"']""", "", text).translate({0x2D: "+", 0x5F: "/"})
-    if _BASE64.fullmatch(bare):
+    if re.fullmatch(_BASE64, bare):
         try:
-            return _apart(_base64(bare), "base64")
+            octets = _base64(bare)
         except binascii.Error:
-            pass
+            octets = b""
+        if octets[:1] == b"0" or (octets and end_of_value(octets, 0) == len(octets)):  # else it is prose
+            return _apart(octets, "base64")
     if not bare:
         raise NotRecognised("nothing but white space")
     raise NotRecognised(f"neither DER nor PEM, hex or base64: it begins with {text.strip()[:24]!a}")
@@ -104,13 +107,14 @@ def _base64(text: str) -> bytes:
 def _from_pem(text: str) -> list[Found]:
     found: list[Found] = []
     at = 0
-    while match := _PEM.search(text, at):
+    begin = re.compile(_PEM)
+    while match := begin.search(text, at):
         line = f"-----END {match[1]}-----"
         end = text.find(line, match.end())
         if end < 0:
             raise NotRecognised(f"PEM block {len(found) + 1} has no end, a line {line[:40]!a}")
         at = end + len(line)
-        body = _PEM_HEADER.sub("", text[match.end() : end])
+        body = re.sub(_PEM_HEADER, "", text[match.end() : end])
         try:
             octets = _base64(re.sub(r"\s", "", body))
         except binascii.Error as error:
@@ -124,11 +128,11 @@ def _from_pem(text: str) -> list[Found]:
 
 
 def _from_dump(text: str) -> bytes:
-    """The octets of a dump with offsets, as xxd, hexdump -C, od -A x -t x1 and Wireshark print it; b"" if it is none."""
-    lines = []
+    """The octets of a dump with offsets by xxd, hexdump -C, od -A x -t x1 or Wireshark; else nothing."""
+    lines: list[tuple[int, str]] = []
     for line in text.splitlines():
         if line.strip():
-            match = _DUMP.match(line)
+            match = re.match(_DUMP, line)
             if match is None or (not lines and (int(match[1], 16) or not match[2])):
                 return b""
             lines.append((int(match[1], 16), re.split(r"[ \t]{3,}|\|", match[2] or "")[0]))
@@ -139,7 +143,7 @@ def _from_dump(text: str) -> bytes:
             return b""
         room = width
         for token in columns.split():
-            if not _HEX.fullmatch(token) or len(token) > 2 * room:
+            if not re.fullmatch(_HEX, token) or len(token) > 2 * room:
                 break  # the column of characters
             octets += bytes.fromhex(token)
             room -= len(token) // 2
@@ -150,8 +154,9 @@ def _from_http(data: bytes) -> list[Found]:
     """The bodies of HTTP/1 messages that follow each other."""
     found: list[Found] = []
     at = 0
-    while match := _HTTP.match(data, at):
-        blank = re.compile(rb"\r?\n\r?\n").search(data, match.start())
+    first_line, blank_line = re.compile(_HTTP), re.compile(rb"\r?\n\r?\n")
+    while first_line.match(data, at):
+        blank = blank_line.search(data, at)
         if blank is None:
             raise NotRecognised("HTTP header without end")
         header = data[at : blank.start()].lower()
@@ -169,9 +174,10 @@ def _from_http(data: bytes) -> list[Found]:
 
 def _apart(data: bytes, form: str) -> list[Found]:
     """Messages that follow each other without anything between; all of `data` as one where that is not so."""
-    found, at = [], 0
+    found: list[Found] = []
+    at = 0
     while at < len(data):
-        end = _end_of_sequence(data, at)
+        end = end_of_value(data, at) if data[at] == 0x30 else None
         if end is None or (end > len(data) and not found):
             return [Found(data, form)]
         found.append(Found(data[at:end], form, start=at))
@@ -179,8 +185,9 @@ def _apart(data: bytes, form: str) -> list[Found]:
     return found
 
 
-def _end_of_sequence(data: bytes, at: int) -> int | None:
-    if data[at] != 0x30 or at + 2 > len(data):
+def end_of_value(data: bytes, at: int) -> int | None:
+    """Where the value that begins at `at` says it ends, perhaps behind the data; None if it does not say."""
+    if at + 2 > len(data) or data[at] & 0x1F == 0x1F:
         return None
     length, at = data[at + 1], at + 2
     if length >= 0x80:

@@ -106,7 +106,7 @@ def ip_address(value: bytes) -> str:
 
 
 def distinguished_name(rfc4514: str, full: bool) -> str:
-    """A name after RFC 4514; the one without RDNs by the RFC 9483's word for it."""
+    """A name after RFC 4514; the one without RDNs by RFC 9483's word for it."""
     shown = safe(rfc4514)
     if len(shown) > 2 * SHORT_TEXT and not full:
         return f"{shown[: 2 * SHORT_TEXT]}… {dim(f'({len(shown)} characters)')}"

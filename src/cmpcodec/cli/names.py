@@ -1,7 +1,7 @@
-"""The RFCs' spelling of names: `transaction_id` -> transactionID, `BAD_POP` -> badPOP, `Dss_Parms` -> Dss-Parms.
+"""The RFCs' spelling of names: `transaction_id` -> transactionID, `BAD_POP` -> badPOP.
 
-The inverse of the rule by which the schema names its attributes. That rule forgets how acronyms are written, so they
-stand in a table; tests/cli/test_names.py holds every name against the RFCs' modules. Knows no type.
+The inverse of the rule by which the schema names its attributes. That rule forgets how acronyms are written:
+they stand in a table here. tests/cli/test_names.py holds every name against the RFCs' modules. Knows no type.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def rfc_name(name: str) -> str:
 
 
 def rfc_member(name: str) -> str:
-    """How the RFC writes a named number or a named bit: `GRANTED_WITH_MODS` -> grantedWithMods, ``bit 31`` as it is."""
+    """How the RFC writes a named number or bit: `GRANTED_WITH_MODS` -> grantedWithMods; ``bit 31`` stays."""
     return rfc_name(name.lower())
 
 
 def rfc_type(cls: type) -> str:
-    """How the RFC writes the name of a type."""
+    """How the RFC writes the name of a type: `Dss_Parms` -> Dss-Parms."""
     return cls.__name__.replace("_", "-")

@@ -1,7 +1,7 @@
 """Opens values that the decoder leaves closed: extensions, attributes, and open types that do not conform.
 
-Where a value is not of the type that its OBJECT IDENTIFIER announces, says why. Works on DER that stands alone, so the
-offsets of what it opens count from the start of that DER.
+Where a value is not of the type that its OBJECT IDENTIFIER announces, it says why. It works on DER that
+stands alone: the offsets in what it opens count from the start of that DER.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from .._engine.reference.leaves import read
 from .._engine.reference.tree import Refused, grow
 from .._engine.values import Limits
 from ..asn1 import TLV, OpenTypes, Record
+from ..asn1.compiler import compile_open
 from ..errors import DecodeError
 
 
@@ -32,6 +33,7 @@ class Leniency(NamedTuple):
 
     def open(self, types: OpenTypes, oid: str, der: bytes) -> Opened:
         """The value in `der` as the type that `types` has for `oid`."""
+        types.compile = compile_open  # what compiling a type with such a component would have done
         part = types.part(oid)
         try:
             if part is None:
@@ -42,13 +44,19 @@ class Leniency(NamedTuple):
             node = grow(part, der, 0, len(der), self.limits, self.allow)
             return Opened(read[part.op.kind](part.op, der, node.content, node.end), part.op)
         except (DecodeError, Refused) as error:
-            return Opened(None, None, f"{error.path}: {error.problem}")
+            where = "" if part is None or error.path == part.op.name else f"{error.path}: "
+            expected = "not DER" if part is None else f"no {_name(part.op)}"
+            return Opened(None, None, f"{expected}: {where}{error.problem}")
 
     def problem(self, part: Part, oid: str, value: Any) -> str:
-        """Why the value at `part`, an open type, is a TLV although its type is known; empty if all is well."""
+        """Why the value at `part`, an open type, is a TLV although its type is known; "" if all is well."""
         if type(value) is not TLV or oid not in part.opens:
             return ""
         opens = part.opens.part(oid)
         if opens.op.kind is Kind.ANY and opens.op.cls is TLV:
             return ""
         return self.open(part.opens, oid, value.der).problem or "more levels than the limits allow here"
+
+
+def _name(op: Op) -> str:
+    return "NULL" if op.kind is Kind.NULL else op.name.replace("_", "-")

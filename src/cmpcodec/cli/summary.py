@@ -1,6 +1,6 @@
 """A message in one line: what it is, who may have protected it how, what it asks for or answers.
 
-Knows what matters about each of the 27 bodies. The line is styled and safe to show; what it says is not verified.
+Knows what matters about each of the 27 bodies. The line is styled, safe to show and verifies nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..asn1 import Record
 from .certificates import describe_key, read_certificate, read_crl
 from .leaves import distinguished_name, serial_number
 from .names import rfc_member, rfc_name, rfc_type
-from .terminal import bad, plain, quoted, safe
+from .terminal import bad, plain, quoted
 
 _SHOWN_ID = 4
 _HASHES = {"id-sha1": "SHA-1", "md5": "MD5"}
@@ -47,6 +47,8 @@ def protection(message: cmp.PKIMessage) -> str:
         text = bad("PBM (parameters do not conform)")
     elif algorithm.algorithm in (oids.ID_PBMAC1, oids.ID_KEM_BASED_MAC, oids.ID_DH_BASED_MAC):
         text = _algorithm(algorithm)
+    elif oids.name(algorithm.algorithm) is None:
+        text = f"protected ({algorithm.algorithm})"
     else:
         text = f"signed ({_algorithm(algorithm)})"
     return text if message.protection is not None else f"{bad('protectionAlg without protection')} {text}"
@@ -63,7 +65,10 @@ def _algorithm(algorithm: pkix.AlgorithmIdentifier) -> str:
         return "HMAC-" + name.removeprefix("hmacWith")
     if name.startswith("hMAC-"):
         return "HMAC-" + name.removeprefix("hMAC-")
-    return name.upper().replace("SHA", "SHA-", 1).replace("SHA--", "SHA") if name.startswith("sha") else name
+    digits = name.removeprefix("sha")
+    if not digits[:1].isdecimal() or "With" in name:
+        return name
+    return f"SHA{'' if digits.startswith('3-') else '-'}{digits}"
 
 
 def _body(body: cmp.PKIBody) -> str:
@@ -91,13 +96,13 @@ def _body(body: cmp.PKIBody) -> str:
         case cmp.PollRepContent():
             return _some(f"ask again in {one.check_after} s{_texts(one.reason)}" for one in value)
         case cmp.GenMsgContent() | cmp.GenRepContent():
-            return _some(oids.name(one.info_type) or str(one.info_type) for one in value) if value else "empty"
+            return _some(oids.name(one.info_type) or str(one.info_type) for one in value) or "empty"
         case cmp.PKIMessages():
             return f"{_count(value, 'message')}: {_some(_nested(one) for one in value)}"
         case cmp.KeyRecRepContent():
             return status(value.status)
         case cmp.RevAnnContent():
-            return f"{_status_name(value.status)} of serialNumber {plain(serial_number(value.cert_id.serial_number))}"
+            return f"{_status_name(value.status)} of {_serial(value.cert_id.serial_number)}"
         case cmp.CMPCertificate():
             return _certificate(value)
         case cmp.CRLAnnContent():
@@ -129,7 +134,7 @@ def _template(template: crmf.CertTemplate) -> str:
     if template.subject is not None:
         known.append(_name(template.subject))
     if template.serial_number is not None:
-        known.append(f"serialNumber {plain(serial_number(template.serial_number))}")
+        known.append(_serial(template.serial_number))
     if template.issuer is not None and template.subject is None:
         known.append(f"issuer {_name(template.issuer)}")
     if template.public_key is not None:
@@ -154,7 +159,11 @@ def _certificate(certificate: pkix.Certificate) -> str:
     found = read_certificate(certificate)
     if isinstance(found, str):
         return bad("unreadable certificate")
-    return f"certificate {_name(found.subject)}, serialNumber {plain(serial_number(found.serial_number))}"
+    return f"certificate {_name(found.subject)}, {_serial(found.serial_number)}"
+
+
+def _serial(number: int) -> str:
+    return f"serialNumber {plain(serial_number(number))}"
 
 
 def _crl(crl: pkix.CertificateList) -> str:
@@ -189,6 +198,3 @@ def _texts(texts: cmp.PKIFreeText | None) -> str:
     if texts is None:
         return ""
     return "".join(f" {quoted(one[:120])}{'…' if len(one) > 120 else ''}" for one in tuple(texts)[:2])
-
-
-__all__ = ["one_line", "protection", "safe", "status"]

@@ -1,7 +1,7 @@
-"""What reaches the terminal: colours, escaped text, hexadecimal. No text of a message gets there any other way.
+"""What reaches the terminal: colours, escaped text, hexadecimal. No text of a message gets there otherwise.
 
-Styled strings carry ANSI escape sequences; `Output` takes them out again where colours are not wanted. That is exact
-because `safe` and `quoted` let no control character of the message through. Knows no ASN.1.
+Styled strings carry ANSI escape sequences; `Output` takes them out where colours are not wanted. That is
+exact because `safe` and `quoted` let no control character of the message through. Knows no ASN.1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WINDOW = 16
 
 
 def safe(text: str) -> str:
-    """Text of unknown origin, with all that does not print (controls, line ends, bidi marks, surrogates) escaped."""
+    """Text of unknown origin, with all that does not print (controls, line ends, bidi marks) escaped."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else _escape(one) for one in text)
@@ -64,7 +64,7 @@ def plain(text: str) -> str:
 
 
 def wants_colour(stream: TextIO, choice: str) -> bool:
-    """Whether to colour: `choice` is always, never or auto (a terminal, unless NO_COLOR or TERM=dumb; FORCE_COLOR)."""
+    """Whether to colour: always, never, or auto: on terminals, minding NO_COLOR and FORCE_COLOR."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):

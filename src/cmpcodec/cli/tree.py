@@ -1,7 +1,7 @@
 """A record as a tree of lines: field names as the RFC writes them, what belongs together on one line.
 
-Knows which types people read as one thing (names, algorithms, keys, certificates, extensions, pairs of OID and value);
-everything else follows from the op table. Must not write anything, nor let text of a message through unescaped.
+Knows which types people read as one thing (names, algorithms, keys, certificates, extensions, pairs of OID
+and value); all else follows from the op table. Must not write, nor let text through unescaped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import cms, pkix
 from .._engine import children
-from .._engine.ops import Kind, Op, Part
+from .._engine.ops import MISSING, Op, Part
 from .._engine.values import ObjectIdentifier
 from ..asn1 import TLV, Choice, Null, Record, SequenceOf, SetOf
 from . import leaves
@@ -26,16 +26,21 @@ MAX_LEVELS = 64
 _INLINE_WIDTH = 80
 _NAME_WIDTH = 24
 
-_ATTRIBUTES = {pkix.Attribute: ("type", "values"), cms.Attribute: ("attr_type", "attr_values")}
-_NO_COLON = (pkix.AlgorithmIdentifier,)
+_ATTRIBUTES: dict[type, tuple[str, str]] = {
+    pkix.Attribute: ("type", "values"),
+    cms.Attribute: ("attr_type", "attr_values"),
+}
+_SERIAL_NUMBERS = ("serial_number", "authority_cert_serial_number")
 
 
 class Line:
-    """One line of the tree and those below it. `start` and `end` are -1 where no octets of the message stand behind."""
+    """One line of the tree and those below it; `start` is -1 where it stands for no octets of the message."""
 
     __slots__ = ("below", "end", "name", "start", "text")
 
-    def __init__(self, name: str, text: str, start: int = -1, end: int = -1, below: list[Line] | None = None) -> None:
+    def __init__(
+        self, name: str, text: str, start: int = -1, end: int = -1, below: list[Line] | None = None
+    ) -> None:
         self.name = name
         self.text = text
         self.start = start
@@ -79,14 +84,13 @@ class Tree:
         (child,) = children(value)
         part = _parts(value)[child.name or ""]
         if type(value) is pkix.GeneralName and child.name == "ip_address":
-            text, below = leaves.ip_address(child.value), []
-        else:
-            text, below = self._show(child.value, part.op, base, level + 1)
+            return f"iPAddress: {leaves.ip_address(child.value)}", []
+        text, below = self._show(child.value, part.op, base, level + 1)
         name = rfc_name(child.name or "")
         return (f"{name}: {text}" if text else name), below
 
     def _repeated(self, value: Any, base: int, level: int) -> tuple[str, list[Line]]:
-        below = []
+        below: list[Line] = []
         op = _op(value).parts[0].op
         for number, child in enumerate(children(value)):
             text, lower = self._show(child.value, op, base, level + 1)
@@ -106,35 +110,42 @@ class Tree:
             return self._extension(value, base, level)
         if type(value) in _ATTRIBUTES:
             return self._attribute(value, base, level)
-        parts, below = _parts(value), []
-        lifted, separator = "", " "
-        for child in children(value):
-            part = parts[child.name or ""]
+        present = {child.name: child for child in children(value)}
+        parts, below, lifted = _op(value).parts, list[Line](), ""
+        for part in parts:
+            child = present.get(part.name)
+            if child is None:
+                if part.default is not MISSING:
+                    text, lower = self._show(part.default, part.op, 0, level + 1)
+                    below.append(Line(rfc_name(part.name), f"{text} {dim('by default')}", below=lower))
+                continue
             if part.opens is not None:
                 text, lower = self._open(value, part, child.value, base, level)
                 if lifted and len(parts) == 2:  # a pair of OBJECT IDENTIFIER and value
-                    separator = ", " if type(value) in _NO_COLON else ": "
-                    return f"{lifted}{separator}{text}" if text else lifted, lower
-            elif isinstance(child.value, ObjectIdentifier) and not lifted and not below and _opens(parts):
+                    separator = ", " if isinstance(value, pkix.AlgorithmIdentifier) else ": "
+                    return f"{lifted}{separator}{text}", lower
+            elif (
+                part is parts[0] and parts[-1].opens is not None and isinstance(child.value, ObjectIdentifier)
+            ):
                 lifted = leaves.object_identifier(child.value)
                 continue
-            elif part.op.name == "INTEGER" and child.name in ("serial_number", "authority_cert_serial_number"):
+            elif isinstance(child.value, int) and part.name in _SERIAL_NUMBERS:
                 text, lower = leaves.serial_number(child.value), []
             else:
                 text, lower = self._show(child.value, part.op, base, level + 1)
             below.append(Line(rfc_name(part.name), text, base + child.start, base + child.end, lower))
         if isinstance(value, pkix.SubjectPublicKeyInfo):
             return describe_key(value), below
-        return lifted if lifted or below else dim("empty"), below
+        return lifted or ("" if below else dim("empty")), below
 
     def _open(self, record: Any, part: Part, value: Any, base: int, level: int) -> tuple[str, list[Line]]:
         """The value of an open type: what it is, or why it is not what it should be."""
         oid = getattr(record, _op(record).parts[part.by].name)
         problem = self._leniency.problem(part, oid, value)
+        if problem:
+            return self._closed(value.der, problem), []
         opened = part.opens.part(oid)
         text, below = self._show(value, opened.op if opened else None, base, level + 1)
-        if problem:
-            return f"{text} {bad('does not conform: ' + safe(problem))}", below
         return text or (rfc_type(type(value)) if below else text), below
 
     def _extension(self, value: pkix.Extension, base: int, level: int) -> tuple[str, list[Line]]:
@@ -161,16 +172,18 @@ class Tree:
         """A value that stands closed in the message, from `start` on."""
         opened = self._leniency.open(types, oid, der)
         if opened.problem:
-            return f"{leaves.octets(der, self._full)} {bad('does not conform: ' + safe(opened.problem))}", []
+            return self._closed(der, opened.problem), []
         text, below = self._show(opened.value, opened.op, start, level + 1)
         return text or rfc_type(type(opened.value)), below
+
+    def _closed(self, octets: bytes, problem: str) -> str:
+        return f"{leaves.octets(octets, self._full)}, {bad(safe(problem))}"
 
     def _certificate(self, certificate: pkix.Certificate) -> tuple[str, list[Line]]:
         digest = Line("SHA-256", hashlib.sha256(certificate.der).hexdigest())
         found = read_certificate(certificate)
         if isinstance(found, str):
-            text = f"{leaves.octets(certificate.der, self._full)} {bad('not readable: ' + safe(found))}"
-            return text, [digest]
+            return self._closed(certificate.der, f"not readable: {found}"), [digest]
         below = [
             Line("issuer", leaves.distinguished_name(found.issuer.rfc4514(), self._full)),
             Line("serialNumber", leaves.serial_number(found.serial_number)),
@@ -180,14 +193,14 @@ class Tree:
             digest,
         ]
         if self._full:
-            below.append(Line("DER", leaves.octets(certificate.der, full=True)))
+            below.append(Line("DER", certificate.der.hex()))
         return leaves.distinguished_name(found.subject.rfc4514(), self._full), below
 
     def _crl(self, crl: pkix.CertificateList) -> tuple[str, list[Line]]:
         digest = Line("SHA-256", hashlib.sha256(crl.der).hexdigest())
         found = read_crl(crl)
         if isinstance(found, str):
-            return f"{leaves.octets(crl.der, self._full)} {bad('not readable: ' + safe(found))}", [digest]
+            return self._closed(crl.der, f"not readable: {found}"), [digest]
         following = f", next {leaves.time(found.next_update)}" if found.next_update else ""
         below = [
             Line("thisUpdate", leaves.time(found.this_update) + following),
@@ -195,7 +208,7 @@ class Tree:
             digest,
         ]
         if self._full:
-            below.append(Line("DER", leaves.octets(crl.der, full=True)))
+            below.append(Line("DER", crl.der.hex()))
         return f"of {leaves.distinguished_name(found.issuer.rfc4514(), self._full)}", below
 
 
@@ -208,12 +221,8 @@ def _parts(value: Any) -> dict[str, Part]:
     return {part.name: part for part in _op(value).parts}
 
 
-def _opens(parts: dict[str, Part]) -> bool:
-    return any(part.opens is not None for part in parts.values())
-
-
 def render(line: Line, offsets: bool) -> Iterator[str]:
-    """The lines of a tree as styled text, values aligned among siblings; byte ranges in front if `offsets`."""
+    """The lines of a tree as styled text, values aligned among siblings; byte ranges in front on request."""
     digits = len(str(line.end)) if offsets else 0
     yield from _render(line, 0, len(line.name), digits)
 
@@ -221,8 +230,8 @@ def render(line: Line, offsets: bool) -> Iterator[str]:
 def _render(line: Line, indent: int, width: int, digits: int) -> Iterator[str]:
     before = ""
     if digits:
-        between = f"{line.start:>{digits}}-{line.end:<{digits}}" if line.start >= 0 else " " * (2 * digits + 1)
-        before = dim(between) + "  "
+        between = f"{line.start:>{digits}}-{line.end:<{digits}}" if line.start >= 0 else ""
+        before = dim(f"{between:{2 * digits + 1}}") + "  "
     gap = " " * (width - len(line.name) + 2)
     yield f"{before}{'  ' * indent}{label(line.name)}{gap + line.text if line.text else ''}"
     names = [len(one.name) for one in line.below if one.text and len(one.name) <= _NAME_WIDTH]
