@@ -1,6 +1,8 @@
 """Runs every race, judges the promises and writes docs/benchmarks.json and docs/benchmarks.svg.
 
-    python -m benchmarks.report [--quick] [--no-write] [--peers NAME,...]
+    python -m benchmarks.report [--quick] [--write | --no-write] [--peers NAME,...]
+
+A full run takes some ten minutes and writes; --quick takes less than one and only prints.
 
 Knows the order of things and how results are printed; measuring and judging are elsewhere.
 """
@@ -45,7 +47,9 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="fewer messages, sizes and rounds; under a minute"
     )
-    parser.add_argument("--no-write", action="store_true", help="print only")
+    parser.add_argument(
+        "--write", action=argparse.BooleanOptionalAction, help="write docs/benchmarks.* (default: if not --quick)"
+    )
     parser.add_argument("--peers", help="names, separated by commas: " + ", ".join(chosen()))
     options = parser.parse_args()
     names = options.peers.split(",") if options.peers else chosen()
@@ -73,7 +77,7 @@ def main() -> int:
         _race_large(peers, results, progress)
     progress.done()
     _print(peers, results)
-    if not options.no_write:
+    if options.write if options.write is not None else not options.quick:
         _DOCS.mkdir(exist_ok=True)
         results["promises"] = [
             {

@@ -35,8 +35,9 @@ cdef Source _source(Growth* g, bytes data, object limits, object allow):
         g.nodes = g.local
     source.count = g.count
     source.data = data
-    source.limits = limits
-    source.allow = allow
+    # These are for what the source opens later. A record made here is trusted, what it opens is not: nobody checked it.
+    source.limits = DEFAULT_LIMITS if limits is UNLIMITED else limits
+    source.allow = () if limits is UNLIMITED else allow
     return source
 
 
@@ -158,14 +159,10 @@ cdef class View:
     @cython.final
     cdef Node* _look(self) except NULL:
         # The node of this view, which a record made here gets now.
-        cdef Source source
         if self.source is None:
             if self.raw is None:
                 raise TypeError(f"this {type(self).__name__} was never made; call its class")
-            source = _parse(_native(type(self)), self.raw, UNLIMITED, LENIENCIES)
-            source.limits = DEFAULT_LIMITS      # for what it opens: nothing has checked that yet
-            source.allow = ()
-            self.source = source
+            self.source = _parse(_native(type(self)), self.raw, UNLIMITED, LENIENCIES)
         return &self.source.nodes[self.number]
 
     @cython.final

@@ -164,15 +164,28 @@ cdef COp* _load_op(object op, list fresh) except NULL:
     return c
 
 
-cdef COp* _native(object cls) except NULL:
-    # The structure of a record class; compiles the class when it is first used.
+cdef PyObject* LAST_CLASS = NULL    # what _native answered last; servers decode one type again and again
+cdef COp* LAST_OP = NULL
+
+
+cdef inline COp* _native(object cls) except NULL:
+    # The structure of a record class.
+    return LAST_OP if <PyObject*>cls == LAST_CLASS else _looked_up(cls)
+
+
+cdef COp* _looked_up(object cls) except NULL:
+    # Compiles the class when it is first used.
+    global LAST_CLASS, LAST_OP
     cdef PyObject* found = _find(NATIVE, cls)
     cdef COp* c
-    if found != NULL:
-        return (<Native>found).op
-    op = _explained.operation(cls)
-    c = _load(op)
-    NATIVE[cls] = op.native
+    if found == NULL:
+        op = _explained.operation(cls)
+        c = _load(op)
+        NATIVE[cls] = op.native         # keeps class and structure alive for good
+    else:
+        c = (<Native>found).op
+    LAST_CLASS = <PyObject*>cls
+    LAST_OP = c
     return c
 
 

@@ -45,6 +45,11 @@ cdef inline int _header(const uint8_t* data, uint32_t pos, uint32_t end, uint32_
 cdef int _long_length(const uint8_t* data, uint32_t at, uint32_t end, uint32_t* content, uint32_t* stop) noexcept nogil:
     cdef uint32_t length = 0, count = data[at] & 0x7F, i
     at += 1
+    if count == 2 and end - at > 2:     # what keys, signatures and whole messages have
+        length = (<uint32_t>data[at] << 8) | data[at + 1]
+        content[0] = at + 2
+        stop[0] = at + 2 + length
+        return FINE if length > 0xFF and length <= end - at - 2 else REFUSED
     if count == 0 or count > 4 or count > end - at or data[at] == 0:
         return REFUSED
     for i in range(count):

@@ -127,6 +127,8 @@ def _part(place: str, name: str, hint: Any, fresh: list[Op], siblings: tuple[str
         tag = ops.CONTEXT | (op.tag & ops.CONSTRUCTED) | implicit.number
     part = Part(name, op, outer, tag, optional or default is not None)
     if default is not None:
+        if not op.tag:
+            _fail(place, "a CHOICE or ANY with a DEFAULT is not supported")
         part.default = default.value
         part.default_content = _default_content(place, op, default.value)
     if opened:

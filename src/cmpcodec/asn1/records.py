@@ -108,7 +108,7 @@ class Choice(Record):
         return f"{type(self).__name__}({name}={_shown(value)})"
 
 
-class _Sequenced(Record, Items, Generic[T_co]):
+class _Sequenced(Items, Record, Generic[T_co]):
     """What SEQUENCE OF and SET OF share: an immutable sequence of elements."""
 
     if TYPE_CHECKING:

@@ -35,6 +35,11 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "cmpcodec") -> i
     """Run one verb and return its exit code. `arguments` are those behind the program's name."""
     if arguments is None:
         arguments = sys.argv[1:]
+    if sys.stderr is None:  # closed by the caller
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the run
+    if sys.stdout is None:
+        print(f"{prog}: cannot write the output: it is closed", file=sys.stderr)
+        return EXIT_IO
     try:
         try:
             code = _run(list(arguments), prog)

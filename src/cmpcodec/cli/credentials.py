@@ -33,7 +33,7 @@ def read_secret(option: str) -> bytes:
             return _first_line(file.readline(_LONGEST))
     if not where.isascii() or not where.isdecimal() or len(where) > 9:
         raise UsageError("--secret fd: takes the number of an open file descriptor")
-    with open(int(where), "rb", closefd=False) as file:
+    with open(int(where), "rb", buffering=0, closefd=False) as file:  # leaves what follows the line
         return _first_line(file.readline(_LONGEST))
 
 

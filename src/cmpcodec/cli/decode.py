@@ -18,7 +18,7 @@ from .credentials import FORMS, read_secret
 from .names import rfc_type
 from .opening import Leniency
 from .summary import one_line
-from .terminal import Output, bad, bold, dim, good, hex_window, plain, safe
+from .terminal import Output, bad, bold, dim, good, hex_window, plain, safe, window
 
 _ROOMS = (cmp, crmf, cms, pkix)
 _BASES = {TLV, Choice, Sequence, SequenceOf, SetOf}
@@ -121,7 +121,7 @@ def _find_type(name: str) -> type[Record]:
         known |= {
             key: value
             for key, value in vars(one).items()
-            if isinstance(value, type) and issubclass(value, Record) and value not in _BASES
+            if isinstance(value, type) and issubclass(value, Record) and value not in _BASES and key[0] != "_"
         }
     found = known.get(short if dot else wanted)
     if found is None:
@@ -281,12 +281,13 @@ def _mac(verdict: str, reason: str) -> str:
 class _JSON(_Decode):
     """One JSON object for each message, and for each input without one."""
 
-    written = 0
+    held = ""
+    """What cannot be written yet, for whether a comma follows it is not known."""
 
     def run(self, sources: list[str]) -> int:
         code = super().run(sources)
         if not self.options.jsonl:
-            self.out.line("\n]" if self.written else "[]")
+            self.out.line(f"{self.held}\n]")
         return code
 
     def show(self, message: Message, record: Record, verdict: tuple[str, str] | None) -> None:
@@ -305,7 +306,9 @@ class _JSON(_Decode):
     def malformed(self, message: Message, error: DecodeError) -> None:
         super().malformed(message, error)
         kind = "limit" if isinstance(error, LimitExceeded) else "malformed"
+        start, octets = window(message.found.data, error.offset)
         about = {"kind": kind, "path": error.path, "problem": error.problem, "offset": error.offset}
+        about |= {"near": {"offset": start, "hex": octets.hex()}}
         self._write(message.source, self._about(message) | {"ok": False, "error": about})
 
     def unreadable(self, source: str, kind: str, problem: str) -> None:
@@ -328,9 +331,10 @@ class _JSON(_Decode):
         if self.options.jsonl:
             self.out.line(json.dumps(document, separators=(",", ":")))
             return
-        text = json.dumps(document, indent=2)
-        self.out.line(("[\n" if not self.written else ",\n") + text)
-        self.written += 1
+        if self.held:
+            self.out.line(f"{self.held},")
+        text = json.dumps([document], indent=2)
+        self.held = text[2:-2] if self.held else text[:-2]
 
 
 def decode(arguments: list[str], prog: str) -> int:
@@ -342,7 +346,7 @@ def decode(arguments: list[str], prog: str) -> int:
     if options.secret is not None and cls is not cmp.PKIMessage:
         raise UsageError(f"--secret checks a PKIMessage; a {rfc_type(cls)} has no MAC of its own")
     sources = options.files or ["-"]
-    if not options.files and sys.stdin.isatty():
+    if not options.files and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError("no FILE is given and standard input is a terminal; see --help")
     secret = None
     if options.secret is not None:

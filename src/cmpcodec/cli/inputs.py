@@ -44,6 +44,8 @@ class Found(NamedTuple):
 def read(source: str) -> bytes:
     """All of a file, or of standard input if `source` is ``-``. OSError; NotRecognised if it is too long."""
     if source == "-":
+        if sys.stdin is None:
+            raise OSError("it is closed")
         data = sys.stdin.buffer.read(MAX_READ + 1)
     else:
         with open(source, "rb") as file:
@@ -57,11 +59,11 @@ def messages(data: bytes) -> list[Found]:
     """The DER of the messages in an input, at least one. NotRecognised if there is none."""
     if not data:
         raise NotRecognised("empty input")
+    if data.startswith((b"HTTP/1.", b"POST ", b"GET ", b"PUT ")) and re.match(_HTTP, data):
+        return _from_http(data)
     text = _as_text(data)
     if text is not None:
         return _from_text(text)
-    if data.startswith((b"HTTP/1.", b"POST ", b"GET ", b"PUT ")) and re.match(_HTTP, data):
-        return _from_http(data)
     if data[0] != 0x30 and b"-----BEGIN " in data:
         return _from_pem(data.decode("latin-1"))
     return _apart(data, "DER")

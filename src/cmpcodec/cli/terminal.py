@@ -97,10 +97,15 @@ class Output:
         self._stream.flush()
 
 
+def window(data: bytes, offset: int) -> tuple[int, bytes]:
+    """Some octets of `data` around `offset`, and where they begin."""
+    start = max(0, min(offset - _WINDOW // 2, len(data) - _WINDOW))
+    return start, data[start : start + _WINDOW]
+
+
 def hex_window(data: bytes, offset: int) -> list[str]:
     """Two lines: some octets of `data` around `offset`, and a mark below the octet in question."""
-    start = max(0, min(offset - _WINDOW // 2, len(data) - _WINDOW))
-    octets = data[start : start + _WINDOW]
+    start, octets = window(data, offset)
     before = f"at {start}:  " if start else ""
     after = "" if start + _WINDOW < len(data) else "  (end)"
     mark = len(before) + 3 * (offset - start)

@@ -36,8 +36,9 @@ class _Source:
 
     def __init__(self, data: bytes, limits: Limits, allow: Collection[str]) -> None:
         self.data = data
-        self.limits = limits
-        self.allow = allow
+        # For what it opens later. A record made here is trusted, what it opens is not: nobody checked it.
+        self.limits = _DEFAULT_LIMITS if limits is UNLIMITED else limits
+        self.allow = () if limits is UNLIMITED else allow
 
 
 def checked_input(data: Any, allow: Collection[str]) -> bytes:
@@ -99,8 +100,7 @@ class View:
         if hasattr(self, "_source"):
             raise TypeError(f"a {type(self).__name__} cannot change; use replace()")
         op = operation(type(self))
-        # The limits are for what it opens: nothing has checked that yet.
-        self._source = _Source(encode(op, arguments(op, args, components)), _DEFAULT_LIMITS, ())
+        self._source = _Source(encode(op, arguments(op, args, components)), UNLIMITED, ())
         self._node = None
         self._values = {}
 

@@ -1,0 +1,737 @@
+"""What a record is: frozen, equal by bytes, hashable, picklable, replaceable, readable to the last attribute, fussy about arguments."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import cmpcodec
+from cmpcodec import TLV, BitString, EncodeError, GeneralName, Name, Null, ObjectIdentifier, PKIFreeText, PKIStatusInfo
+from tests import strategies
+from tests.agreement import rebuild
+from tests.engines import running
+from tests.mutations import tlv
+
+ENGINE = running()
+TYPES = ENGINE.types
+Leaves, Small, Numbers, Inner, Outer, Opened, Defaults, Tree, Oids, Times, Values, Boxed, Many, Sizes, Chain = (
+    TYPES[f"probes.{name}"]
+    for name in "Leaves Small Numbers Inner Outer Opened Defaults Tree Oids Times Values Boxed Many Sizes Chain".split()
+)
+Flags = type(Defaults().flags)
+Colour = type(Defaults().colour)
+OID = ObjectIdentifier("1.2.3.4")
+
+
+def fresh() -> list[Any]:
+    """Records of each shape, made and decoded."""
+    made = [
+        Leaves(integer=5, utf8="é"), Small([1, 2, 3]), Numbers([3, 1, 2]), Inner(text="x"), Outer(inner=Inner(number=5)),
+        Opened(first="1.2.3.3", first_value=Small([1])), Defaults(), TLV(b"\5\0"), Boxed(b"0\0"), Null(), Tree(left=Tree(label="a")),
+    ]  # fmt: skip
+    return made + [type(one).decode(one.der) for one in made]
+
+
+every_record = pytest.mark.parametrize("record", fresh(), ids=lambda one: f"{type(one).__name__}")
+
+
+# --- frozen, equal, hashable ---
+
+
+@every_record
+def test_nothing_can_be_set_or_deleted(record: Any) -> None:
+    before = record.der
+    for name in ("der", "integer", "anything", "__class__"):
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(record, name, 5)
+        with pytest.raises((AttributeError, TypeError)):
+            delattr(record, name)
+    with pytest.raises(TypeError):
+        record.__init__()
+    with pytest.raises((AttributeError, TypeError)):
+        record.__dict__  # noqa: B018 - reading it is the test
+    assert record.der is record.der or record.der == before
+
+
+@every_record
+def test_equality_is_that_of_class_and_bytes(record: Any) -> None:
+    same = type(record).decode(record.der)
+    assert record == same
+    assert not record != same
+    assert hash(record) == hash(same) == hash(record.der)
+    assert record != record.der
+    assert record != None  # noqa: E711 - the operator is the test
+    assert (record == TLV(record.der)) is (type(record) is TLV)
+    assert {record: 1}[same] == 1
+
+
+def test_a_subclass_is_another_class() -> None:
+    class Message(PKIStatusInfo):
+        """A class of the user's own."""
+
+    assert Message(status=0) != PKIStatusInfo(status=0)
+    assert Message(status=0).der == PKIStatusInfo(status=0).der
+    assert Message.decode(b"\x30\3\2\1\0").status == 0
+    assert PKIStatusInfo.decode(Message(status=0).der) == PKIStatusInfo(status=0)
+
+
+@every_record
+def test_copies_and_pickles(record: Any) -> None:
+    assert copy.copy(record) is record
+    assert copy.deepcopy(record) is record
+    if type(record).__module__.startswith("cmpcodec."):
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+            again = pickle.loads(pickle.dumps(record, protocol))
+            assert again == record
+            assert type(again) is type(record)
+
+
+def test_pickles_of_records_beyond_the_default_limits() -> None:
+    """A record that wider limits let in, or that was built, comes back from its pickle."""
+    text = PKIFreeText(["x"] * 1000)
+    assert pickle.loads(pickle.dumps(text)) == text
+    big = TLV(tlv(4, bytes(1 << 20)))
+    assert pickle.loads(pickle.dumps(big)) == big
+
+
+def test_pickle_does_not_lift_limits() -> None:
+    data = tlv(5)
+    for _ in range(2000):
+        data = tlv(0x30, bytes.fromhex("06092a864886f70d010108"), data)
+    levels, inner = 0, pickle.loads(pickle.dumps(cmpcodec.AlgorithmIdentifier.decode(data)))
+    while type(inner) is cmpcodec.AlgorithmIdentifier:
+        inner, levels = inner.parameters, levels + 1
+    assert levels <= 32
+
+
+# --- input ---
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview, lambda data: memoryview(bytearray(data)), type("Sub", (bytes,), {})])
+def test_input_of_other_kinds_is_copied(kind: Callable[[bytes], Any]) -> None:
+    data = kind(Leaves(utf8="hello").der)
+    record = Leaves.decode(data)
+    if isinstance(data, bytearray) or (isinstance(data, memoryview) and not data.readonly):
+        data[:] = bytes(len(data))
+    assert type(record.der) is bytes
+    assert record.utf8 == "hello"
+    assert record == Leaves(utf8="hello")
+
+
+def test_memoryview_with_steps() -> None:
+    data = bytes(octet for each in Small([5]).der for octet in (each, 0xFF))
+    assert Small.decode(memoryview(data)[::2]) == Small([5])
+
+
+@pytest.mark.parametrize("data", [None, "0\0", 5, [48, 0], object()])
+def test_input_of_wrong_kinds(data: Any) -> None:
+    with pytest.raises(TypeError, match="expected bytes, bytearray or memoryview, not"):
+        Leaves.decode(data)
+
+
+def test_decoding_keeps_the_bytes_themselves() -> None:
+    data = Small([1, 2]).der
+    assert Small.decode(data).der is data
+
+
+# --- reading ---
+
+
+def read(value: Any) -> int:
+    """Read everything; the number of values."""
+    if not hasattr(value, "der"):
+        return 1
+    repr(value)
+    hash(value)
+    return 1 + sum(read(child.value) for child in cmpcodec.children(value))
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(strategies.records(cmpcodec.PKIMessage))
+def test_reading_never_fails(message: Any) -> None:
+    for one in (message, cmpcodec.decode(message.der)):
+        assert read(one) > 1
+        assert rebuild(ENGINE, one) == message
+
+
+@pytest.mark.parametrize("key", sorted(TYPES))
+def test_every_type_can_be_made_and_read(key: str) -> None:
+    @settings(derandomize=True, deadline=None, database=None, max_examples=10, suppress_health_check=list(HealthCheck))
+    @given(strategies.records(TYPES[key]))
+    def check(record: Any) -> None:
+        again = TYPES[key].decode(record.der)
+        assert again == record
+        assert read(again) == read(record)
+        assert rebuild(ENGINE, again).der == record.der
+        if hasattr(record, "replace"):
+            assert again.replace() == record
+
+    check()
+
+
+@every_record
+def test_values_are_made_once(record: Any) -> None:
+    for first, second in zip(cmpcodec.children(record), cmpcodec.children(record), strict=True):
+        assert first.value is second.value
+        if first.name:
+            assert getattr(record, first.name) is first.value
+
+
+def test_children_and_their_offsets() -> None:
+    data = bytes.fromhex("3012 a105 0203010000 a509 0c07 c3a9616161c3a9".replace(" ", ""))
+    record = Leaves.decode(data)
+    assert cmpcodec.children(record) == (("integer", 65536, 2, 9), ("utf8", "éaaaé", 9, 20))
+    assert [data[child.start : child.end].hex() for child in cmpcodec.children(record)] == [
+        "a1050203010000",
+        "a5090c07c3a9616161c3a9",
+    ]
+    assert cmpcodec.children(TLV(b"\5\0")) == cmpcodec.children(Null()) == ()
+    long = Leaves.decode(Leaves(octets=bytes(300)).der)
+    assert [(child.start, child.end) for child in cmpcodec.children(long)] == [(4, 312)]
+    items = Small.decode(Small([1, 256]).der)
+    assert cmpcodec.children(items) == ((None, 1, 2, 5), (None, 256, 5, 9))
+    choice = Outer.decode(Outer(wrapped=Inner(number=5)).der)
+    assert cmpcodec.children(choice) == (("wrapped", Inner(number=5), 0, 5),)
+    assert cmpcodec.children(choice.wrapped) == (("number", 5, 2, 5),)
+
+
+def test_der_of_tagged_children_stands_alone() -> None:
+    """IMPLICIT tags are taken off, at the top as well as inside."""
+    small = Small([1, 2])
+    for record in (
+        TYPES["probes.Repeated"](small=small).small,
+        TYPES["probes.Repeated"].decode(TYPES["probes.Repeated"](small=small).der).small,
+        Outer(small=small).small,
+        Outer.decode(Outer(small=small).der).small,
+        Outer.decode(Outer(again=Outer(small=small)).der).again.small,
+    ):
+        assert record == small
+        assert record.der == small.der
+        assert Small.decode(record.der) == small
+    boxed = Outer.decode(bytes.fromhex("a6020500")).certificate
+    assert (boxed.der, boxed.tag, boxed.content) == (b"\x30\2\5\0", 0x30, b"\5\0")
+    tree = Outer.decode(Outer(tree=Tree(left=Tree(left=Tree(label="x")))).der).tree
+    assert tree.left.left.der == Tree(label="x").der
+    name = GeneralName(other_name=cmpcodec.pkix.OtherName(type_id=OID, value=TLV(b"\5\0")))
+    assert GeneralName.decode(name.der).other_name.der[0] == 0x30
+
+
+def test_defaults_and_absent_components() -> None:
+    record = Defaults.decode(b"0\0")
+    assert record == Defaults() == Defaults(number=0, text="é", record=[1], bits=BitString(b"\x80", 7), flags=Flags(0))
+    assert (record.number, record.colour, record.text, record.flag) == (0, Colour.GREEN, "é", True)
+    assert record.record == Small([1])
+    assert cmpcodec.children(record) == ()
+    assert Leaves.decode(b"0\0").integer is None
+    assert Defaults(number=None, record=None) == Defaults()
+
+
+def test_defaults_are_recognised_by_their_bytes() -> None:
+    """However a DEFAULT is spelt, it is not encoded."""
+
+    class MySmall(Small):  # type: ignore[misc,valid-type]
+        """A class of the user's own."""
+
+    class Odd(int):
+        """An integer that equals nothing."""
+
+        def __eq__(self, other: object) -> bool:
+            return False
+
+        __hash__ = int.__hash__
+
+    for components in ({"record": [1]}, {"record": (1,)}, {"record": MySmall([1])}, {"number": Odd(0)}, {"colour": 1}):
+        record = Defaults(**components)
+        assert record.der == b"0\0"
+        assert Defaults.decode(record.der) == record
+    assert Defaults(number=Odd(1)).number == 1
+
+
+def test_numbers_with_names() -> None:
+    assert Leaves(colour=Colour.RED).colour is Colour.RED
+    assert Leaves(colour=0).colour is Colour.RED
+    assert Leaves.decode(Leaves(colour=-1).der).colour is Colour.INFRARED
+    assert type(Leaves(colour=77).colour) is int
+    assert Leaves(enumerated=1 << 70).enumerated is Colour.ULTRAVIOLET
+
+
+def test_named_bits() -> None:
+    flags = Leaves.decode(Leaves(flags=Flags.FIRST | Flags.NINTH | 1 << 40).der).flags
+    assert type(flags) is Flags
+    assert Flags.NINTH in flags
+    assert Flags.SECOND not in flags
+    assert list(flags) == [Flags.FIRST, Flags.NINTH, Flags(1 << 40)]
+    assert flags.names == ("FIRST", "NINTH", "bit 40")
+    assert Leaves(flags=0).flags == Flags(0)
+    with pytest.raises(ValueError, match="cannot be negative"):
+        Flags(-1)
+
+
+# --- replace ---
+
+
+def test_replace() -> None:
+    record = Leaves(integer=5, utf8="x", any=TLV(b"\5\0"))
+    assert record.replace(integer=6) == Leaves(integer=6, utf8="x", any=TLV(b"\5\0"))
+    assert record.replace(utf8=None, any=None) == Leaves(integer=5)
+    assert record.replace() == record
+    assert record == Leaves(integer=5, utf8="x", any=TLV(b"\5\0"))
+    with pytest.raises(TypeError, match="no component 'unknown'"):
+        record.replace(unknown=5)
+    with pytest.raises(EncodeError, match=r"^Leaves\.integer: expected int, not str$"):
+        record.replace(integer="5")
+    assert Defaults(number=5).replace(number=None) == Defaults()
+
+
+# --- match ---
+
+
+def test_match() -> None:
+    match Outer.decode(Outer(wrapped=Inner(text="x")).der):
+        case Outer(small=Small()):
+            found = "small"
+        case Outer(wrapped=Inner(text=str() as found)):
+            pass
+        case _:
+            found = ""
+    assert found == "x"
+    with pytest.raises(TypeError, match="accepts 0 positional sub-patterns"):
+        match Inner(text="x"):
+            case Inner("x"):
+                pass
+
+
+# --- CHOICE ---
+
+
+def test_choice() -> None:
+    choice = Outer.decode(Outer(inner=Inner(nothing=Null())).der)
+    assert (choice.name, choice.inner.name) == ("inner", "nothing")
+    assert choice.value is choice.inner
+    assert choice.inner.value == Null()
+    assert choice.small is choice.wrapped is choice.any is None
+    assert choice.inner.number is choice.inner.text is None
+
+
+@pytest.mark.parametrize(
+    ("components", "text"),
+    [
+        ({}, "Inner() takes exactly one alternative, 0 were given"),
+        ({"number": None}, "Inner() takes exactly one alternative, 0 were given"),
+        ({"number": 1, "text": "x"}, "Inner() takes exactly one alternative, 2 were given"),
+        ({"unknown": 1}, "Inner() has no component 'unknown'; it has number, text, nothing"),
+        ({"number": 1, "unknown": None}, "Inner() has no component 'unknown'; it has number, text, nothing"),
+    ],
+)
+def test_choice_takes_one_alternative(components: dict[str, Any], text: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        Inner(**components)
+    assert str(caught.value) == text
+
+
+def test_choice_with_none_beside() -> None:
+    assert Inner(number=5, text=None, nothing=None) == Inner(number=5)
+
+
+# --- SEQUENCE OF and SET OF ---
+
+
+@pytest.mark.parametrize("made", [Small([5, 6, 7]), Small.decode(Small([5, 6, 7]).der)])
+def test_sequence_of_is_a_sequence(made: Any) -> None:
+    assert len(made) == 3
+    assert list(made) == [5, 6, 7]
+    assert (made[0], made[-1], made[True], made[1:], made[::-2]) == (5, 7, 6, (6, 7), (7, 5))
+    assert 6 in made
+    assert 8 not in made
+    assert list(reversed(made)) == [7, 6, 5]
+    assert repr(made) == "Small([5, 6, 7])"
+    for index in (3, -4, 1 << 70, -(1 << 70)):
+        with pytest.raises(IndexError):
+            made[index]
+    for index in (1.0, "1", None):
+        with pytest.raises(TypeError):
+            made[index]
+    with pytest.raises(TypeError):
+        made[0] = 5
+    with pytest.raises(TypeError):
+        del made[0]
+
+
+def test_sequence_of_from_any_iterable() -> None:
+    numbers = [1, 2]
+    for items in (numbers, (1, 2), iter(numbers), (n for n in numbers), {1: 0, 2: 0}, Small(numbers), range(1, 3), b""[:0] or [1, 2]):
+        assert Small(items) == Small([1, 2])
+    assert list(Numbers()) == list(Numbers([])) == []
+    numbers.append(3)
+    assert len(Small(numbers)) == 3
+
+
+def test_set_of_is_sorted() -> None:
+    assert list(Numbers([300, 5, 256, -1, 5])) == [5, 5, -1, 256, 300]
+    assert Numbers([2, 1]) == Numbers([1, 2])
+    repeated = TYPES["probes.Repeated"](numbers=[2, 1], plain=(3, 2))
+    assert (list(repeated.numbers), list(repeated.plain)) == ([1, 2], [2, 3])
+
+
+def test_lists_stand_for_records() -> None:
+    assert Name([[]][:0]) == Name([])
+    attribute = cmpcodec.pkix.AttributeTypeAndValue(type=OID, value=TLV(b"\5\0"))
+    assert Name([[attribute], (attribute,)])[1][0] == attribute
+    with pytest.raises(EncodeError, match=r"^Name\[1\]\[0\]: expected AttributeTypeAndValue, not int$"):
+        Name([[attribute], [5]])
+
+
+# --- TLV, Null and open types ---
+
+
+@pytest.mark.parametrize("der", [b"\5\0", b"\x30\3\2\1\5", b"\x9f\x81\x01\1A", b"\x04\x81\x80" + bytes(128)])
+def test_tlv(der: bytes) -> None:
+    for record in (TLV(der), TLV.decode(der), TLV(bytearray(der))):
+        assert record.der == der
+        assert type(record.der) is bytes
+        assert (record.tag, der.endswith(record.content)) == (der[0], True)
+    assert repr(TLV(der)) == f"TLV({der!r})"
+
+
+@pytest.mark.parametrize(
+    ("der", "text"),
+    [
+        (b"", "TLV: expected a value, found no data, at byte 0"),
+        (b"\5", "TLV: header is cut off, at byte 0"),
+        (b"\5\0\0", "TLV: 1 octets after the end of the value, at byte 2"),
+        (b"\x24\0", "TLV: tag 0x24 is not the DER form of its type, at byte 0"),
+        ("\5\0", "TLV: expected the DER of one value as bytes, not str"),
+        (None, "TLV: expected the DER of one value as bytes, not NoneType"),
+    ],
+)
+def test_tlv_of_nonsense(der: Any, text: str) -> None:
+    with pytest.raises(EncodeError) as caught:
+        TLV(der)
+    assert str(caught.value) == text
+
+
+def test_tlv_with_a_tag() -> None:
+    assert Boxed(b"0\0").content == b""
+    with pytest.raises(EncodeError, match="^Boxed: expected SEQUENCE, found NULL, at byte 0$"):
+        Boxed(b"\5\0")
+
+
+def test_open_types() -> None:
+    def opened(oid: str, value: Any) -> Any:
+        record = Opened(first=oid, first_value=value)
+        assert Opened.decode(record.der).first_value == record.first_value
+        return record.first_value
+
+    assert opened("1.2.3.1", 5) == 5
+    assert opened("1.2.3.2", "x") == "x"
+    assert opened("1.2.3.3", [1, 2]) == Small([1, 2])
+    assert opened("1.2.3.4", Inner(text="x")) == Inner(text="x")
+    assert opened("1.2.3.6", Null()) == Null()
+    assert opened("1.2.3.9", Flags.NINTH) == Flags.NINTH
+    assert opened("1.2.3.99", TLV(b"\5\0")) == TLV(b"\5\0")
+    assert opened("1.2.3.99", Small([1])) == TLV(Small([1]).der), "any record goes where the type is unknown"
+    assert opened("1.2.3.1", TLV(b"\2\1\5")) == 5, "a TLV that conforms is opened"
+    assert opened("1.2.3.1", TLV(b"\4\1\5")) == TLV(b"\4\1\5"), "one that does not is kept"
+    assert opened("1.2.3.7", TLV(b"\4\1\5")) == TLV(b"\4\1\5")
+
+
+@pytest.mark.parametrize(
+    ("oid", "value", "text"),
+    [
+        ("1.2.3.1", "x", "Opened.first_value: expected int, not str"),
+        ("1.2.3.3", [1, "x"], "Opened.first_value[1]: expected int, not str"),
+        ("1.2.3.3", Inner(number=1), "Opened.first_value: expected Small, not Inner"),
+        ("1.2.3.99", 5, "Opened.first_value: no type is known for the values of 1.2.3.99; give a record or TLV(der)"),
+        ("1.2.3.99", Small, "Opened.first_value: no type is known for the values of 1.2.3.99; give a record or TLV(der)"),
+        ("1.2.3.99", None, "Opened.first_value: required, but None was given"),
+        ([], TLV(b"\5\0"), "Opened.first: expected str, not list"),
+        ({}, 5, "Opened.first: expected str, not dict"),
+        ("x", 5, "Opened.first: not an object identifier in dotted decimal form: 'x'"),
+        (None, 5, "Opened.first: required, but None was given"),
+    ],
+)
+def test_open_types_with_wrong_values(oid: Any, value: Any, text: str) -> None:
+    with pytest.raises(EncodeError) as caught:
+        Opened(first=oid, first_value=value)
+    assert str(caught.value) == text
+
+
+def test_open_type_without_its_identifier() -> None:
+    with pytest.raises(TypeError, match=r"^Opened\(\) lacks first$"):
+        Opened(first_value=5)
+
+
+# --- calls of constructors ---
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: Leaves(5), "Leaves() takes keyword arguments only"),
+        (lambda: Leaves(unknown=5), "Leaves() has no component 'unknown'; it has boolean, integer, "),
+        (lambda: Inner(5), "Inner() takes keyword arguments only"),
+        (lambda: PKIStatusInfo(), "PKIStatusInfo() lacks status"),
+        (lambda: cmpcodec.PKIMessage(protection=None), "PKIMessage() lacks header, body"),
+        (lambda: Small([1], [2]), "Small() takes one positional argument"),
+        (lambda: Small([1], items=5), "Small() takes one positional argument"),
+        (lambda: Small(items=[1]), "Small() takes one positional argument"),
+        (lambda: Small(5), "'int' object is not iterable"),
+        (lambda: PKIFreeText("text"), "PKIFreeText() takes an iterable of its elements, not str"),
+        (lambda: Small(b"text"), "Small() takes an iterable of its elements, not bytes"),
+        (lambda: TLV(), "TLV() takes the DER of its value"),
+        (lambda: TLV(b"\5\0", 5), "TLV() takes one positional argument"),
+        (lambda: Null(5), "Null() takes no argument"),
+        (lambda: Null(a=5), "Null() takes none"),
+    ],
+)
+def test_calls_that_make_no_sense(call: Callable[[], Any], text: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("components", "text"),
+    [
+        ({"boolean": 1}, "boolean: expected bool, not int"),
+        ({"integer": True}, "integer: expected int, not bool"),
+        ({"integer": 5.0}, "integer: expected int, not float"),
+        ({"octets": "x"}, "octets: expected bytes, not str"),
+        ({"octets": bytearray(b"x")}, "octets: expected bytes, not bytearray"),
+        ({"bits": b"x"}, "bits: expected BitString, not bytes"),
+        ({"bits": BitString(b"", 1)}, "bits: unused_bits is not between 0 and 0"),
+        ({"bits": BitString(b"\0", 8)}, "bits: unused_bits is not between 0 and 7"),
+        ({"bits": BitString(b"\0", 10**5000)}, "bits: unused_bits is not between 0 and 7"),
+        ({"bits": BitString(b"\1", 1)}, "bits: unused bits are not zero"),
+        ({"oid": "1"}, "oid: not an object identifier in dotted decimal form: '1'"),
+        ({"oid": "1.40"}, "oid: not an object identifier in dotted decimal form: '1.40'"),
+        ({"oid": "3.1"}, "oid: not an object identifier in dotted decimal form: '3.1'"),
+        ({"oid": "1.2.03"}, "oid: not an object identifier in dotted decimal form: '1.2.03'"),
+        ({"oid": "1.2.3\n"}, "oid: not an object identifier in dotted decimal form: '1.2.3\\n'"),
+        ({"oid": "1.2.٣"}, "oid: not an object identifier in dotted decimal form: '1.2.٣'"),
+        ({"utf8": "\ud800"}, "utf8: character '\\ud800' is not allowed in a UTF8String"),
+        ({"utf8": b"x"}, "utf8: expected str, not bytes"),
+        ({"printable": "a*b"}, "printable: octet 0x2a is not allowed in a PrintableString"),
+        ({"ia5": "é"}, "ia5: character '\\xe9' is not allowed in a IA5String"),
+        ({"teletex": "€"}, "teletex: character '\\u20ac' is not allowed in a TeletexString"),
+        ({"utc": datetime(2020, 1, 1)}, "utc: datetime without a time zone; add tzinfo=timezone.utc"),
+        ({"utc": datetime(2050, 1, 1, tzinfo=UTC)}, "utc: UTCTime holds whole seconds of the years 1950 to 2049"),
+        ({"utc": datetime(2000, 1, 1, 0, 0, 0, 1, UTC)}, "utc: UTCTime holds whole seconds of the years 1950 to 2049"),
+        ({"generalized": "2020"}, "generalized: expected datetime, not str"),
+        (
+            {"generalized": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))},
+            "generalized: datetime leaves the calendar when converted to UTC",
+        ),
+        ({"flags": -1}, "flags: named bits cannot be negative"),
+        ({"flags": -(10**5000)}, "flags: named bits cannot be negative"),
+        ({"flags": BitString(b"", 0)}, "flags: expected int, not BitString"),
+        ({"null": False}, "null: expected Null, not bool"),
+        ({"any": b"\5\0"}, "any: expected TLV, not bytes"),
+    ],
+    ids=lambda one: next(iter(one)) if isinstance(one, dict) else "",
+)
+def test_values_that_do_not_fit(components: dict[str, Any], text: str) -> None:
+    with pytest.raises(EncodeError) as caught:
+        Leaves(**components)
+    assert str(caught.value) == f"Leaves.{text}"
+    assert caught.value.path == f"Leaves.{next(iter(components))}"
+    assert caught.value.problem == text.partition(": ")[2]
+    assert isinstance(caught.value, ValueError)
+
+
+def test_sizes_of_values() -> None:
+    assert Sizes(octets=b"12", exact=b"123", open_end=b"12", text="ééé", wide="\U0001f600", half_wide="x").der
+    for components in ({"octets": b"1"}, {"octets": b"12345"}, {"exact": b""}, {"text": "éééé"}, {"wide": ""}, {"half_wide": "xxx"}):
+        with pytest.raises(EncodeError, match=rf"^Sizes\.{next(iter(components))}: "):
+            Sizes(**components)
+    for items in ([], [1] * 4):
+        with pytest.raises(EncodeError, match=rf"^Small: {len(items)} elements do not fit its SIZE$"):
+            Small(items)
+
+
+def test_paths_lead_to_the_wrong_value() -> None:
+    with pytest.raises(EncodeError) as caught:
+        TYPES["probes.Repeated"](small=[1, "x"])
+    assert str(caught.value) == "Repeated.small[1]: expected int, not str"
+
+
+# --- objects that lie, and code that runs while a record is made ---
+
+
+def test_mocks_are_not_records() -> None:
+    """A Mock says that its __class__ is what it stands for."""
+    with pytest.raises(EncodeError, match=r"^PKIMessage\.header: expected PKIHeader, not Mock$"):
+        cmpcodec.PKIMessage(header=Mock(spec=cmpcodec.PKIHeader), body=Mock(spec=cmpcodec.PKIBody))
+    for name, kind in {"integer": int, "octets": bytes, "utf8": str, "bits": BitString, "generalized": datetime}.items():
+        with pytest.raises(EncodeError, match=f"^Leaves.{name}: expected {kind.__name__}, not Mock$"):
+            Leaves(**{name: Mock(spec=kind)})
+    with pytest.raises(EncodeError, match="no type is known"):
+        Opened(first="1.2.3.99", first_value=Mock(spec=TLV))
+
+
+class Evil(str):
+    """Text that runs `action` when it is hashed."""
+
+    action: Callable[[], Any]
+
+    def __hash__(self) -> int:
+        self.action()
+        return 5
+
+    __eq__ = str.__eq__
+
+
+def test_a_list_that_shrinks_while_it_is_encoded() -> None:
+    items: list[Any] = [OID] * 40
+    evil = Evil("1.2.3.99")
+    evil.action = items.clear
+    items.append(evil)
+    assert len(Oids(items)) == 41
+    moments: list[Any] = [datetime(2020, 1, 1, tzinfo=UTC)] * 40
+
+    class Moment(datetime):
+        @property
+        def tzinfo(self) -> Any:  # type: ignore[override]
+            moments.clear()
+            gc.collect()
+            return UTC
+
+    moments.append(Moment(2020, 1, 1, tzinfo=UTC))
+    assert len(Times(moments)) == 41
+
+
+def test_a_record_that_is_made_while_it_is_made() -> None:
+    record = Leaves.__new__(Leaves)
+    evil = Evil("1.2.3.99")
+    evil.action = lambda: record.__init__(oid=OID)
+    with pytest.raises(TypeError, match="cannot change"):
+        record.__init__(oid=evil)
+        record.__init__(oid=OID)
+    assert Leaves.decode(record.der) == record
+    assert record.oid in (OID, "1.2.3.99")
+
+
+@pytest.mark.parametrize("cls", [Leaves, Inner, TLV, Null])
+def test_a_record_that_was_never_made(cls: Any) -> None:
+    empty = cls.__new__(cls)
+    uses: list[Callable[[], Any]] = [
+        lambda: empty.der,
+        lambda: hash(empty),
+        lambda: empty == cls.__new__(cls),
+        lambda: pickle.dumps(empty),
+        lambda: cmpcodec.children(empty),
+        lambda: Values([empty]),
+        lambda: Leaves(null=empty, any=empty),
+    ]
+    for use in uses:
+        with pytest.raises((TypeError, AttributeError, EncodeError)):
+            use()
+
+
+@pytest.mark.parametrize("items", [(), (b"",), (b"", 0, 0), (0, b"")])
+def test_bit_strings_of_another_length(items: tuple[Any, ...]) -> None:
+    """A tuple that has BitString's class only."""
+    with pytest.raises(EncodeError, match=r"^Leaves\.bits: "):
+        Leaves(bits=tuple.__new__(BitString, items))
+
+
+def test_text_of_an_enum_member_does_not_become_an_identifier() -> None:
+    class Names(str, Enum):
+        ONE = "1.2.3.4.5"
+
+    assert Oids([Names.ONE])[0] == "1.2.3.4.5"
+    with pytest.raises(EncodeError):
+        Oids(["Names.ONE"])
+
+
+def test_foreign_objects_and_fields() -> None:
+    """Descriptors and functions of one record class, used on others."""
+    field = Leaves.__dict__["integer"]
+    assert Leaves.integer is field
+    assert (field.name, field.number, field.choice) == ("integer", 1, False)
+    with pytest.raises((TypeError, AttributeError)):
+        field.__get__(5, int)
+    with pytest.raises((TypeError, AttributeError)):
+        field.__get__(Leaves.__new__(Leaves), Leaves)
+    for record in (Small([1]), Inner(number=1), TLV(b"\5\0"), Null(), Tree()):
+        try:
+            field.__get__(record, type(record))
+        except (TypeError, AttributeError, IndexError, KeyError):
+            continue
+    with pytest.raises((TypeError, AttributeError)):
+        cmpcodec.children(5)  # type: ignore[arg-type]
+
+
+def test_last_of_many_components() -> None:
+    record = Many(c0=1, c30=2, last=True)
+    for one in (record, Many.decode(record.der)):
+        assert (one.c0, one.c1, one.c29, one.c30, one.last) == (1, None, None, 2, True)
+    assert Many.decode(Many(last=False).der).last is False
+
+
+# --- threads ---
+
+
+def test_threads_that_read_the_same_record_get_the_same_values() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for round_ in range(60):
+            record = Values([TLV(Oids([f"1.2.{round_}.{i}{'.1' * 40}"]).der) for i in range(4)])
+            oids = [Oids.decode(one.der) for one in record]
+            found: list[list[Any]] = []
+            threads = [threading.Thread(target=lambda: found.append([each for one in oids for each in one])) for _ in range(4)]  # noqa: B023
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            final = [each for one in oids for each in one]
+            assert all(one is other for values in found for one, other in zip(values, final, strict=True))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+# --- memory ---
+
+
+def garbage() -> Iterator[Any]:
+    yield from fresh()
+    with pytest.raises(EncodeError):
+        Small([1, "x"])
+    with pytest.raises(cmpcodec.DecodeError):
+        Leaves.decode(b"\x30\3\xa1\1\1")
+    for record in fresh():
+        read(record)
+        yield pickle.dumps(record) if type(record).__module__.startswith("cmpcodec.") else rebuild(ENGINE, record)
+
+
+def test_records_leave_nothing_behind() -> None:
+    """In the compiled engine reference counts alone free records; the nodes of the other one refer to each other."""
+    for _ in range(3):
+        for _one in garbage():
+            pass
+    gc.collect()
+    gc.disable()
+    try:
+        before = sys.getallocatedblocks()
+        for _ in range(50):
+            for _one in garbage():
+                pass
+        del _one
+        if cmpcodec.engine == "python":
+            gc.collect()
+        after = sys.getallocatedblocks()
+    finally:
+        gc.enable()
+    assert after - before < 500
