@@ -54,7 +54,7 @@ text { font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans
 """
 
 
-def draw(results: dict[str, Any], titles: dict[str, str] | None = None) -> str:
+def draw(results: dict[str, Any]) -> str:
     """Give the text of the SVG."""
     label = next(iter(results["decode"]))
     size = results["messages"][label]["bytes"]
@@ -74,7 +74,11 @@ def draw(results: dict[str, Any], titles: dict[str, str] | None = None) -> str:
             ("cython verify",),
         ),
     ]
-    shown = [(name, baseline, _speeds(row, baseline, hidden)) for name, baseline, row, hidden in panels]
+    shown = [
+        (name, baseline, _speeds(row, baseline, hidden))
+        for name, baseline, row, hidden in panels
+        if baseline in row
+    ]
     all_speeds = [speed for _, _, speeds in shown for _, speed in speeds]
     scale = _Scale(min(all_speeds), max(all_speeds))
     parts: list[str] = []

@@ -48,7 +48,9 @@ def main() -> int:
         "--quick", action="store_true", help="fewer messages, sizes and rounds; under a minute"
     )
     parser.add_argument(
-        "--write", action=argparse.BooleanOptionalAction, help="write docs/benchmarks.* (default: if not --quick)"
+        "--write",
+        action=argparse.BooleanOptionalAction,
+        help="write docs/benchmarks.* (default: if not --quick)",
     )
     parser.add_argument("--peers", help="names, separated by commas: " + ", ".join(chosen()))
     options = parser.parse_args()
@@ -91,7 +93,7 @@ def main() -> int:
         ]
         text = json.dumps(_rounded(results), indent=1, ensure_ascii=False)
         (_DOCS / "benchmarks.json").write_text(text + "\n", encoding="utf-8")
-        (_DOCS / "benchmarks.svg").write_text(chart.draw(results, peers_titles(peers)), encoding="utf-8")
+        (_DOCS / "benchmarks.svg").write_text(chart.draw(results), encoding="utf-8")
         print("\nwrote docs/benchmarks.json and docs/benchmarks.svg")
     missing = [name for name in OURS if name in absent]
     return 1 if failed or missing else 0

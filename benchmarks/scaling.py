@@ -54,20 +54,6 @@ def _one(peer: Any, messages: dict[int, bytes], effort: Effort) -> list[dict[str
     ]
 
 
-def explain_loop(package: Any, data: bytes) -> Loop:
-    """Refuse one message and word the error, as a log line would."""
-    limits = wide_limits(package)
-
-    def loop(number: int) -> None:
-        for _ in range(number):
-            try:
-                package.decode(data, limits=limits)
-            except package.DecodeError as error:
-                str(error)
-
-    return loop
-
-
 def large_loop(package: Any, data: bytes) -> Loop:
     """Decode one message, or refuse it, with limits so wide that they do not cut the work short."""
     decode, refused, limits = package.decode, package.DecodeError, wide_limits(package)

@@ -302,7 +302,8 @@ def test_hostile_text_is_escaped(run: Run, options: tuple[str, ...]) -> None:
 
 def test_hostile_file_names_and_labels_are_escaped(run: Run) -> None:
     result = run("decode", "no\x1b[31m\nsuch\udcff")
-    assert (result.code, result.err) == (5, "no\\x1b[31m\\x0asuch\\udcff: No such file or directory\n")
+    assert result.code == 5
+    assert result.err.startswith("no\\x1b[31m\\x0asuch\\udcff: ")
     label = "A\x1b[2JB"
     data = f"-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n".encode()
     assert "\x1b" not in run("decode", "--color", "never", stdin=data).err
@@ -322,7 +323,7 @@ def test_output_without_unicode(run: Run) -> None:
 
 
 def test_deeply_nested_values_end(run: Run) -> None:
-    """A countersignature in a countersignature in ...: opened values start anew to count levels; the dump stops."""
+    """Countersignatures of countersignatures: opened values count their levels anew, the dump has to stop."""
     from cmpcodec import cms, oids
 
     algorithm = pkix.AlgorithmIdentifier(algorithm=oids.SHA256)

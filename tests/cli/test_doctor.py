@@ -68,7 +68,6 @@ def test_build(run: Run, monkeypatch: pytest.MonkeyPatch, info: build_info.Build
 
 def test_an_engine_that_is_broken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_engine, "pbm_key", lambda *arguments: b"")
-    monkeypatch.setattr(doctor, "_PBM_MODULE", None, raising=False)
     monkeypatch.setattr(doctor, "_pbm", lambda: "a test's")
     monkeypatch.setattr(doctor, "_MESSAGE", b"\x30\x00")
     result = run("doctor")

@@ -17,14 +17,14 @@ engine: str
 why: str
 
 if TYPE_CHECKING:
-    from .reference import Child, Field, Items, View, children, pbm_key
+    from .reference import Child, Field, Items, View, adopt, children, pbm_key
 elif wanted == "python":
-    from .reference import Child, Field, Items, View, children, pbm_key
+    from .reference import Child, Field, Items, View, adopt, children, pbm_key
 
     engine, why = "python", "CMPCODEC_ENGINE=python asks for it"
 else:
     try:
-        from .fast import Child, Field, Items, View, children
+        from .fast import Child, Field, Items, View, adopt, children
         from .fast_pbm import pbm_key
     except ImportError as error:
         if wanted == "cython":
@@ -32,10 +32,10 @@ else:
                 "CMPCODEC_ENGINE=cython asks for the compiled engine, which this installation lacks "
                 f"({error}); `python -m cmpcodec doctor` tells how to get it"
             ) from error
-        from .reference import Child, Field, Items, View, children, pbm_key
+        from .reference import Child, Field, Items, View, adopt, children, pbm_key
 
         engine, why = "python", f"the compiled engine cannot be loaded: {error}"
     else:
         engine, why = "cython", "CMPCODEC_ENGINE=cython asks for it" if wanted else "it is built and preferred"
 
-__all__ = ["Child", "Field", "Items", "View", "children", "engine", "pbm_key", "why"]
+__all__ = ["Child", "Field", "Items", "View", "adopt", "children", "engine", "pbm_key", "why"]

@@ -11,6 +11,9 @@ cdef struct Buffer:
     size_t at           # the octets written so far are base[at:size]
     uint8_t local[LOCAL_OCTETS]
 
+cdef enum:
+    MAX_WRITTEN_OIDS = 2048
+
 cdef dict WRITTEN_OIDS = {}     # dotted text -> content octets, of OIDs written before
 
 
@@ -142,7 +145,7 @@ cdef int _put_oid(Buffer* b, const COp* op, object value) except -1:
         except _slow.Unfit:
             return UNFIT
         if len(octets) <= MAX_KNOWN_OID_OCTETS:
-            if len(WRITTEN_OIDS) >= MAX_KNOWN_OIDS:
+            if len(WRITTEN_OIDS) >= MAX_WRITTEN_OIDS:
                 WRITTEN_OIDS.clear()
             WRITTEN_OIDS[value] = octets
     _put(b, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))

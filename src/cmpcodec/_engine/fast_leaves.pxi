@@ -14,7 +14,7 @@ cdef enum:
     MAX_TAG_OCTETS = 4
     MAX_TIME_OCTETS = 40
     MAX_INPUT = 0x7FFFFFFF
-    MAX_DEPTH = 0xFFFF
+    MAX_DEPTH = 1024
 
 if (_values.MAX_INTEGER_OCTETS, _values.MAX_OID_OCTETS, _values.MAX_OID_ARCS, _values.MAX_ARC_OCTETS,
         _values.MAX_TAG_OCTETS, _values.MAX_INPUT, _values.MAX_DEPTH) != (
@@ -43,10 +43,18 @@ cdef object BitString = _values.BitString
 cdef object ObjectIdentifier = _values.ObjectIdentifier
 cdef object tuple_new = tuple.__new__
 cdef object int_new = int.__new__
-cdef dict OIDS = {}         # content octets -> ObjectIdentifier, of OIDs met before
+
 cdef enum:
-    MAX_KNOWN_OIDS = 2048
-    MAX_KNOWN_OID_OCTETS = 24
+    KNOWN_OIDS = 1024           # a power of two
+    MAX_KNOWN_OID_OCTETS = 23
+
+cdef struct KnownOid:
+    PyObject* value             # an ObjectIdentifier; NULL: empty
+    uint8_t size
+    uint8_t content[MAX_KNOWN_OID_OCTETS]
+
+cdef KnownOid OIDS[KNOWN_OIDS]  # those met last, each in the one place that its octets choose: what a peer can fill
+memset(OIDS, 0, sizeof(OIDS))
 
 
 cdef inline int _check_integer(const uint8_t* p, uint32_t n) noexcept nogil:
@@ -343,17 +351,21 @@ cdef object _read_bits(const COp* op, const uint8_t* p, uint32_t n):
 
 
 cdef object _read_oid(const COp* op, const uint8_t* p, uint32_t n):
-    cdef PyObject* found
-    content = PyBytes_FromStringAndSize(<char*>p, n)
-    found = _find(OIDS, content)
-    if found != NULL:
-        return <object>found
-    oid = _slow.read_oid(<object>op.op, content, 0, n)
-    if n <= MAX_KNOWN_OID_OCTETS:
-        if len(OIDS) >= MAX_KNOWN_OIDS:     # filled by somebody who sends ever new ones: begin again
-            OIDS.clear()
-        OIDS[content] = oid
-    return oid
+    cdef KnownOid* known
+    cdef uint32_t i, place = n
+    if n > MAX_KNOWN_OID_OCTETS:
+        return _slow.read_oid(<object>op.op, PyBytes_FromStringAndSize(<char*>p, n), 0, n)
+    for i in range(n):
+        place = 31 * place + p[i]
+    known = &OIDS[(place ^ (place >> 10)) & (KNOWN_OIDS - 1)]
+    if known.value == NULL or known.size != n or memcmp(known.content, p, n) != 0:
+        oid = _slow.read_oid(<object>op.op, PyBytes_FromStringAndSize(<char*>p, n), 0, n)
+        Py_INCREF(oid)
+        Py_XDECREF(known.value)
+        known.value = <PyObject*>oid
+        known.size = <uint8_t>n
+        memcpy(known.content, p, n)
+    return <object>known.value
 
 
 cdef object _read_text(const COp* op, const uint8_t* p, uint32_t n):

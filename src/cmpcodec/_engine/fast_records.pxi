@@ -17,19 +17,19 @@ cdef class Source:
     cdef uint32_t count
 
     def __dealloc__(self):
-        free(self.nodes)
+        PyMem_Free(self.nodes)
 
 
 cdef Source _source(Growth* g, bytes data, object limits, object allow):
     # Takes over the nodes of a Growth.
     cdef Source source = Source.__new__(Source)
     if g.nodes == g.local:
-        source.nodes = <Node*>malloc(g.count * sizeof(Node))
+        source.nodes = <Node*>PyMem_Malloc(g.count * sizeof(Node))
         if source.nodes == NULL:
             raise MemoryError
         memcpy(source.nodes, g.nodes, g.count * sizeof(Node))
     else:
-        source.nodes = <Node*>realloc(g.nodes, g.count * sizeof(Node))
+        source.nodes = <Node*>PyMem_Realloc(g.nodes, g.count * sizeof(Node))
         if source.nodes == NULL:
             source.nodes = g.nodes
         g.nodes = g.local
@@ -89,6 +89,10 @@ cdef Source _parse(COp* op, bytes data, object limits, object allow):
         _release(&g)
 
 
+cdef enum:
+    NEAR_PLACES = 4
+
+
 @cython.no_gc
 cdef class View:
     """Base of every record class."""
@@ -98,15 +102,9 @@ cdef class View:
     cdef uint32_t number        # of its node in the source
     cdef uint32_t places        # of values
     cdef PyObject** values      # those that were read, by place; NULL: none yet
+    cdef PyObject* near[NEAR_PLACES]    # where the values of most records find room
 
     _op = None
-
-    def __dealloc__(self):
-        cdef uint32_t i
-        if self.values != NULL:
-            for i in range(self.places):
-                Py_XDECREF(self.values[i])
-            free(self.values)
 
     def __init__(self, *args, **components):
         if self.source is not None or self.raw is not None:
@@ -170,9 +168,12 @@ cdef class View:
         # The value at a place, made when first asked for.
         cdef PyObject* found
         if self.values == NULL:
-            self.values = <PyObject**>calloc(places, sizeof(PyObject*))
-            if self.values == NULL:
-                raise MemoryError
+            if places <= NEAR_PLACES:
+                self.values = self.near
+            else:
+                self.values = <PyObject**>PyMem_Calloc(places, sizeof(PyObject*))
+                if self.values == NULL:
+                    raise MemoryError
             self.places = places
         found = self.values[place]
         if found != NULL:
@@ -198,7 +199,7 @@ cdef class View:
             return <object>part.default
         place = node.child + _ones(before)
         if part.opens != NULL:
-            return _opened(self.source, place, <object>part.opens, self._kept(part.by, op.size))
+            return _opened(self.source, place, part, self._kept(part.by, op.size))
         return _value(self.source, place)
 
     def _choice(self):
@@ -243,25 +244,92 @@ cdef class View:
         raise AttributeError(f"a {type(self).__name__} cannot change; use replace()")
 
 
+# Making and dropping views is most of the cost of reading a message, so record classes get a way of their own.
+# Python makes every class collectable; records cannot be part of a cycle (they hold bytes, plain values and views that
+# were made after them and know nothing of them), so they leave the collector's care again: no header, no tracking.
+# Dropped views wait for reuse. Sanitized builds keep none, so that a use after the end is found.
+
 cdef extern from *:
     """
-    /* A record without going through its __init__; Cython would look __new__ up by name each time. */
-    static PyObject *cmpcodec_new(PyObject *cls, PyObject *none) {
-        return ((PyTypeObject *)cls)->tp_new((PyTypeObject *)cls, none, NULL);
+    #if defined(__SANITIZE_ADDRESS__)
+    #define CMPCODEC_SPARE 0
+    #else
+    #define CMPCODEC_SPARE 256
+    #endif
+    static PyObject *cmpcodec_spare[CMPCODEC_SPARE + 1];
+    static int cmpcodec_spares = 0;
+    static void cmpcodec_emptied(PyObject *self);
+
+    static void cmpcodec_dealloc(PyObject *self) {
+        PyTypeObject *type = Py_TYPE(self);
+        Py_SET_REFCNT(self, 1);             /* alive while it is emptied */
+        cmpcodec_emptied(self);
+        Py_SET_REFCNT(self, 0);
+        if (type->tp_dealloc != cmpcodec_dealloc)
+            type->tp_free(self);            /* of a class that was not adopted */
+        else if (cmpcodec_spares < CMPCODEC_SPARE)
+            cmpcodec_spare[cmpcodec_spares++] = self;
+        else
+            PyObject_Free(self);
+        Py_DECREF(type);
     }
 
-    #if defined(__GNUC__) || defined(__clang__)
-    #define cmpcodec_ones(x) ((uint32_t)__builtin_popcount(x))
-    #else
-    static uint32_t cmpcodec_ones(uint32_t x) {
-        uint32_t n = 0;
-        for (; x; x &= x - 1) n++;
-        return n;
+    static void cmpcodec_adopt(PyObject *cls) {
+        PyTypeObject *type = (PyTypeObject *)cls;
+        type->tp_flags &= ~Py_TPFLAGS_HAVE_GC;
+        type->tp_traverse = NULL;
+        type->tp_clear = NULL;
+        type->tp_free = PyObject_Free;
+        type->tp_dealloc = cmpcodec_dealloc;
     }
-    #endif
+
+    /* A record without going through its __init__. */
+    static PyObject *cmpcodec_new(PyObject *cls, PyObject *none) {
+        PyTypeObject *type = (PyTypeObject *)cls;
+        if (cmpcodec_spares && type->tp_dealloc == cmpcodec_dealloc)
+            return PyObject_Init(cmpcodec_spare[--cmpcodec_spares], type);
+        return type->tp_new(type, none, NULL);
+    }
+    """
+    View _new "cmpcodec_new"(object cls, object none)
+    void _adopt "cmpcodec_adopt"(object cls) noexcept
+
+
+cdef void _emptied "cmpcodec_emptied"(PyObject* self) noexcept:
+    # Let go of all that a view holds: it ends, or waits to become another.
+    cdef View view = <View>self
+    cdef PyObject** values = view.values
+    cdef uint32_t i
+    if values != NULL:
+        view.values = NULL
+        for i in range(view.places):
+            Py_XDECREF(values[i])
+        if values != view.near:
+            PyMem_Free(values)
+        else:
+            memset(view.near, 0, sizeof(view.near))
+    view.number = 0
+    view.source = None
+    view.raw = None
+
+
+def adopt(cls):
+    """Prepare a class that was derived from View; called once per class, before it has instances."""
+    if not isinstance(cls, type) or not issubclass(cls, View) or cls.__basicsize__ != View.__basicsize__:
+        raise TypeError(f"{cls!r} is no record class without attributes of its own")
+    _adopt(cls)
+
+
+cdef extern from *:
+    """
+    /* Number of bits that are set; the builtin is a slow library call on x86-64 without -mpopcnt. */
+    static inline uint32_t cmpcodec_ones(uint32_t x) {
+        x -= x >> 1 & 0x55555555u;
+        x = (x & 0x33333333u) + (x >> 2 & 0x33333333u);
+        return ((x + (x >> 4)) & 0x0f0f0f0fu) * 0x01010101u >> 24;
+    }
     """
     uint32_t _ones "cmpcodec_ones"(uint32_t x) noexcept nogil
-    View _new "cmpcodec_new"(object cls, object none)
 
 
 @cython.no_gc
@@ -313,18 +381,21 @@ cdef object _value(Source source, uint32_t number):
     return view
 
 
-cdef object _opened(Source source, uint32_t number, object types, object oid):
+cdef object _opened(Source source, uint32_t number, const CPart* place, object oid):
     # The value of an open type: as the type that its OID names if it conforms, as a TLV if not.
     cdef Node* node = &source.nodes[number]
     cdef Growth g
     cdef COp* op
+    cdef PyObject* found = _find(<dict>place.opened, oid)
     cdef int verdict
-    part = (<dict>types.parts).get(oid)
-    if part is None:
-        part = types.part(oid)
+    if found == NULL:
+        part = (<object>place.opens).part(oid)
         if part is None:
             return _value(source, number)
-    op = _load(part.op)
+        op = _load(part.op)
+        (<dict>place.opened)[oid] = part.op.native
+    else:
+        op = (<Native>found).op
     _limit(&g, source.limits, source.allow)
     g.data = <const uint8_t*>PyBytes_AS_STRING(source.data)
     verdict = _grow(&g, &op.root, node.start, node.end, node.depth - 1, node.nest)
@@ -358,10 +429,9 @@ cdef class Field:
         if view is None:
             return self
         record = <View?>view
-        if record.values != NULL and not self.choice and self.number < record.places:
-            if record.values[self.number] != NULL:
-                return <object>record.values[self.number]
-        node = record._look()
+        if record.source is None:
+            record._look()
+        node = &record.source.nodes[record.number]
         op = OPS[node.op]
         if self.choice:
             if op.kind != CHOICE:
@@ -369,6 +439,8 @@ cdef class Field:
             return record._kept(0, 1) if node.count == self.number else None
         if op.kind != SEQUENCE or self.number >= op.size:
             raise TypeError("not a component of this record")
+        if record.values != NULL and record.values[self.number] != NULL:
+            return <object>record.values[self.number]
         return record._kept(self.number, op.size)
 
 

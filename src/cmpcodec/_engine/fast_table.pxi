@@ -32,6 +32,7 @@ cdef struct CPart:
     PyObject* name
     PyObject* default
     PyObject* opens     # an OpenTypes, or NULL
+    PyObject* opened    # a dict: OID -> Native, of the types that were met
 
 cdef struct COp:
     uint16_t id
@@ -95,6 +96,7 @@ cdef int _load_part(CPart* c, object part, list fresh) except -1:
         c.default_size = len(content)
         c.default_content = <uint8_t*>PyBytes_AS_STRING(content)
     c.opens = NULL if part.opens is None else _keep(part.opens)
+    c.opened = NULL if part.opens is None else _keep({})
     return 0
 
 

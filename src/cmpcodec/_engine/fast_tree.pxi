@@ -89,17 +89,17 @@ cdef int _long_tag(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* la
     return FINE
 
 
-cdef int _make_room(Growth* g) noexcept nogil:
+cdef int _make_room(Growth* g) noexcept:
     cdef Node* nodes
     cdef uint64_t capacity = g.capacity + <uint64_t>g.capacity // 2
     if capacity > MAX_INPUT:
         return NO_MEMORY
     if g.nodes == g.local:
-        nodes = <Node*>malloc(capacity * sizeof(Node))
+        nodes = <Node*>PyMem_Malloc(capacity * sizeof(Node))
         if nodes != NULL:
             memcpy(nodes, g.local, sizeof(g.local))
     else:
-        nodes = <Node*>realloc(g.nodes, capacity * sizeof(Node))
+        nodes = <Node*>PyMem_Realloc(g.nodes, capacity * sizeof(Node))
     if nodes == NULL:
         return NO_MEMORY
     g.nodes = nodes
@@ -144,7 +144,7 @@ cdef inline bint _is_der_tag(uint8_t octet) noexcept nogil:
     return (octet & 0x20 != 0) == ((<uint32_t>0x20030900 >> (octet & 0x1F)) & 1)
 
 
-cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end, uint32_t depth, uint32_t nest) noexcept nogil:
+cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end, uint32_t depth, uint32_t nest) noexcept:
     # Make the node of the value at pos < end, which begins like a `part` and has to fit before end.
     cdef const COp* op = part.op
     cdef uint32_t content, stop, start = pos
@@ -191,7 +191,7 @@ cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end,
     return FINE
 
 
-cdef inline int _place_children(Growth* g, uint32_t number) noexcept nogil:
+cdef inline int _place_children(Growth* g, uint32_t number) noexcept:
     # Place all children of a constructed node.
     cdef const uint8_t* data = g.data
     cdef Node* node = &g.nodes[number]
@@ -245,7 +245,7 @@ cdef inline int _place_children(Growth* g, uint32_t number) noexcept nogil:
     return FINE
 
 
-cdef int _grow(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint32_t depth, uint32_t nest) noexcept nogil:
+cdef int _grow(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint32_t depth, uint32_t nest) noexcept:
     # Check that data[start:end] is exactly one `part`. The nodes are the caller's to free, whatever the verdict.
     cdef uint32_t number = 0
     cdef int verdict
@@ -267,9 +267,9 @@ cdef int _grow(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint3
     return FINE
 
 
-cdef inline void _release(Growth* g) noexcept nogil:
+cdef inline void _release(Growth* g) noexcept:
     if g.nodes != g.local:
-        free(g.nodes)
+        PyMem_Free(g.nodes)
         g.nodes = g.local
 
 

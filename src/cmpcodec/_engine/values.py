@@ -103,7 +103,7 @@ MAX_OID_ARCS = 128
 MAX_ARC_OCTETS = 20
 MAX_TAG_OCTETS = 4
 MAX_INPUT = 0x7FFF_FFFF
-MAX_DEPTH = 0xFFFF
+MAX_DEPTH = 1024
 """Sizes that no Limits can raise: beyond them, values are costly and no peer sends them."""
 
 TIME_OFFSET = "time-offset"

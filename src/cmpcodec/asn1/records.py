@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, overload
 
-from .._engine import Field, Items, View, children
+from .._engine import Field, Items, View, adopt, children
 from .._engine.ops import Op
 
 T_co = TypeVar("T_co", covariant=True)
@@ -52,6 +52,7 @@ class RecordType(type):
         choice = getattr(cls, "_is_choice", False)
         for number, component in enumerate(names):
             setattr(cls, component, Field(component, number, choice))
+        adopt(cls)  # type: ignore[arg-type]  # every class of this metaclass is a View
         cls.__match_args__ = ()  # type: ignore[attr-defined]  # components are matched by name only
         return cls
 

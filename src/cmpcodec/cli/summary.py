@@ -51,7 +51,7 @@ def protection(message: cmp.PKIMessage) -> str:
         text = f"protected ({algorithm.algorithm})"
     else:
         text = f"signed ({_algorithm(algorithm)})"
-    return text if message.protection is not None else f"{bad('protectionAlg without protection')} {text}"
+    return text if message.protection is not None else f"{text}, {bad('protection missing')}"
 
 
 def _algorithm(algorithm: pkix.AlgorithmIdentifier) -> str:

@@ -7,6 +7,6 @@ tree), `encoding` (values -> DER), `records` (View and Field, the frozen records
 from __future__ import annotations
 
 from .pbm import pbm_key
-from .records import Child, Field, Items, View, children
+from .records import Child, Field, Items, View, adopt, children
 
-__all__ = ["Child", "Field", "Items", "View", "children", "pbm_key"]
+__all__ = ["Child", "Field", "Items", "View", "adopt", "children", "pbm_key"]

@@ -225,6 +225,10 @@ class Items(View):
         return (self._child(i) for i in range(len(self)))
 
 
+def adopt(cls: type[View]) -> None:
+    """Called once per record class, before it has instances; here, classes need no preparation."""
+
+
 def restore(cls: type[View], der: bytes) -> View:
     """Make a record from the DER of one (pickle's way back; such DER has been within somebody's limits before)."""
     return cls.decode(der, limits=UNLIMITED, allow=LENIENCIES)

@@ -1,0 +1,184 @@
+"""Makes every single allocation of an operation fail, one after the other: `python -m tests.nomemory` runs all operations.
+
+The only outcomes that are allowed are MemoryError and the right result; it prints the number of indices that it tried for each operation, how many
+of them gave MemoryError, and by how many blocks a second and third sweep made the process grow.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import sys
+import types
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import _testcapi
+
+import cmpcodec
+from cmpcodec import BitString, Limits, Name, ObjectIdentifier, PKIFreeText
+from tests.agreement import rebuild
+from tests.engines import running
+
+ENGINE = running()
+TYPES = ENGINE.types
+PATIENCE = 60
+"""Indices in a row that change nothing: the operation is over before that many allocations."""
+
+SCHEMA = """
+from __future__ import annotations
+from typing import Annotated
+from cmpcodec.asn1 import Choice, Default, Explicit, Implicit, Open, OpenTypes, ObjectIdentifier, Sequence, SequenceOf
+OPENED = OpenTypes("B.value")
+class A(Sequence):
+    b: Annotated[B | None, Implicit(0)] = None
+    number: Annotated[int, Default(5)] = 5
+class B(Sequence):
+    a: Annotated[A | None, Implicit(0)] = None
+    list: Annotated[L | None, Implicit(1)] = None
+    type: ObjectIdentifier | None = None
+    value: Annotated[object | None, Explicit(3), Open("type", OPENED)] = None
+class C(Choice):
+    a: Annotated[A | None, Implicit(0)] = None
+class L(SequenceOf[C]):
+    pass
+OPENED[ObjectIdentifier("1.2.3")] = L
+"""
+
+
+def read(value: Any) -> str:
+    if isinstance(value, cmpcodec.Record):
+        for child in cmpcodec.children(value):
+            read(child.value)
+    return repr(value)
+
+
+def message() -> Any:
+    header = cmpcodec.PKIHeader(
+        pvno=2,
+        sender=cmpcodec.GeneralName(directory_name=Name([])),
+        recipient=cmpcodec.GeneralName(rfc822_name="ca@example.com"),
+        message_time=datetime(2026, 1, 2, tzinfo=UTC),
+        free_text=PKIFreeText(["žluťoučký", "kůň"]),
+        transaction_id=bytes(16),
+        general_info=[cmpcodec.InfoTypeAndValue(info_type=ObjectIdentifier("1.3.6.1.5.5.7.4.13"), info_value=cmpcodec.Null())],
+    )
+    status = cmpcodec.PKIStatusInfo(status=2, fail_info=1 << 26)
+    body = cmpcodec.PKIBody(error=cmpcodec.ErrorMsgContent(pki_status_info=status, error_code=1 << 100))
+    return cmpcodec.PKIMessage(header=header, body=body, protection=BitString(b"\0\1\2"), extra_certs=[cmpcodec.CMPCertificate(b"0\0")] * 3)
+
+
+def numbers(cls: Any, items: list[int]) -> Any:
+    return cls(items)
+
+
+def fresh(name: str, data: bytes) -> Callable[[], Any]:
+    """Compile new types and use them; the modules are made outside of the operation."""
+
+    def prepared() -> Any:
+        module = types.ModuleType(f"fresh_{id(object())}")
+        sys.modules["fresh"] = module
+        module.__name__ = "fresh"
+        exec(SCHEMA, module.__dict__)  # noqa: S102 - classes that nobody has used yet
+        return module
+
+    def operation(module: Any) -> str:
+        return read(getattr(module, name).decode(data))
+
+    operation.prepare = prepared  # type: ignore[attr-defined]
+    return operation  # type: ignore[return-value]
+
+
+def refuse(call: Callable[[], Any], error: type[Exception]) -> str:
+    try:
+        call()
+    except error as found:
+        return f"{type(found).__name__} {found}"
+    raise AssertionError("not refused")
+
+
+def operations() -> dict[str, Callable[..., Any]]:
+    data = message().der
+    wide = TYPES["probes.Values"]([cmpcodec.TLV(b"\5\0")] * 400).der
+    bad = data[:-2] + b"\5\0"
+    small, numbers, leaves = TYPES["probes.Small"], TYPES["probes.Numbers"], TYPES["probes.Leaves"]
+    decoded = cmpcodec.decode(data)
+    return {
+        "decode": lambda: cmpcodec.decode(data).der,
+        "decode with limits": lambda: cmpcodec.decode(data, limits=Limits(max_nodes=5000), allow=("time-offset",)).der,
+        "decode a bytearray": lambda: cmpcodec.decode(bytearray(data)).der,
+        "decode many nodes": lambda: TYPES["probes.Values"].decode(wide).der,
+        "decode and read": lambda: read(cmpcodec.decode(data)),
+        "read again": lambda: read(decoded),
+        "refuse": lambda: refuse(lambda: cmpcodec.decode(bad), cmpcodec.DecodeError),
+        "exceed a limit": lambda: refuse(lambda: cmpcodec.decode(data, limits=Limits(max_nodes=9)), cmpcodec.LimitExceeded),
+        "build": lambda: message().der,
+        "build and read": lambda: read(message()),
+        "build from lists": lambda: TYPES["probes.Repeated"](small=[1, 2], numbers=[3, 1 << 80, 2], plain=iter([1])).der,
+        "build much": lambda: cmpcodec.TLV(b"\4\x82\x20\0" + bytes(0x2000)).der,
+        "refuse a value": lambda: refuse(lambda: small([1, "x"]), cmpcodec.EncodeError),
+        "refuse arguments": lambda: refuse(lambda: leaves(unknown=1), TypeError),
+        "rebuild": lambda: rebuild(ENGINE, cmpcodec.decode(data)).der,
+        "replace": lambda: decoded.replace(protection=None).der,
+        "pickle": lambda: pickle.loads(pickle.dumps(decoded)).der,
+        "copy": lambda: copy.deepcopy(decoded).der,
+        "new identifiers": lambda: read(TYPES["probes.Oids"].decode(b"0\x18\6\x16\x2a" + b"\x81" * 19 + b"\1\1")),
+        "a lazy SET OF": lambda: list(numbers([5, 4, 3])),
+        "first use": fresh("A", bytes.fromhex("3006a004a1023000")[:2] + bytes.fromhex("a004a1 02 a000".replace(" ", ""))),
+        "first use of an open type": fresh("B", bytes.fromhex("300a 06022a03 a304 3002a000".replace(" ", ""))),
+    }
+
+
+def attempt(operation: Callable[..., Any], index: int, stop: int) -> Any:
+    """The result, or MemoryError, when the allocation of that number fails (and all later ones, if stop is 0)."""
+    arguments = () if not hasattr(operation, "prepare") else (operation.prepare(),)
+    _testcapi.set_nomemory(index, stop)
+    try:
+        result = operation(*arguments)
+    except MemoryError:
+        return MemoryError
+    finally:
+        _testcapi.remove_mem_hooks()
+    return result
+
+
+def again(operation: Callable[..., Any]) -> Any:
+    return operation(*(() if not hasattr(operation, "prepare") else (operation.prepare(),)))
+
+
+def sweep(operation: Callable[..., Any], right: Any, forever: bool) -> tuple[int, int]:
+    """Indices tried, and how many of them gave MemoryError."""
+    index = failures = quiet = 0
+    while quiet < PATIENCE:
+        result = attempt(operation, index, 0 if forever else index + 1)
+        if result is MemoryError:
+            failures += 1
+            quiet = 0
+        else:
+            assert result == right, f"index {index}: {result!r} instead of {right!r}"
+            quiet += 1
+        index += 1
+    assert again(operation) == right, "the failures left something broken"
+    return index, failures
+
+
+def main() -> None:
+    for name, operation in operations().items():
+        print(name, end="", flush=True)
+        right = again(operation)
+        for forever in (False, True):
+            tried, failures = sweep(operation, right, forever)
+            gc.collect()
+            before = sys.getallocatedblocks()
+            if not hasattr(operation, "prepare"):  # new types stay for ever
+                for _ in range(2):
+                    sweep(operation, right, forever)
+            gc.collect()
+            print(f", {tried} {failures} {sys.getallocatedblocks() - before}", end="", flush=True)
+        print()
+
+
+if __name__ == "__main__":
+    main()
