@@ -98,9 +98,7 @@ class Attribute(Sequence):
 
     def opened(self) -> tuple[object, ...]:
         """The values as their types, where the attribute is known and they conform; else as TLV."""
-        return tuple(
-            AttributeTypeAndValue(type=self.attr_type, value=value).value for value in self.attr_values
-        )
+        return tuple(AttributeTypeAndValue(type=self.attr_type, value=value).value for value in self.attr_values)
 
 
 class SignedAttributes(SetOf[Attribute], size=(1, None), limit=64):

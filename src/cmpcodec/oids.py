@@ -325,35 +325,19 @@ DH_SINGLE_PASS_STD_DH_SHA224KDF_SCHEME = _oid("1.3.132.1.11.0", "dhSinglePass-st
 DH_SINGLE_PASS_STD_DH_SHA256KDF_SCHEME = _oid("1.3.132.1.11.1", "dhSinglePass-stdDH-sha256kdf-scheme")
 DH_SINGLE_PASS_STD_DH_SHA384KDF_SCHEME = _oid("1.3.132.1.11.2", "dhSinglePass-stdDH-sha384kdf-scheme")
 DH_SINGLE_PASS_STD_DH_SHA512KDF_SCHEME = _oid("1.3.132.1.11.3", "dhSinglePass-stdDH-sha512kdf-scheme")
-DH_SINGLE_PASS_COFACTOR_DH_SHA1KDF_SCHEME = _oid(
-    "1.3.133.16.840.63.0.3", "dhSinglePass-cofactorDH-sha1kdf-scheme"
-)
-DH_SINGLE_PASS_COFACTOR_DH_SHA224KDF_SCHEME = _oid(
-    "1.3.132.1.14.0", "dhSinglePass-cofactorDH-sha224kdf-scheme"
-)
-DH_SINGLE_PASS_COFACTOR_DH_SHA256KDF_SCHEME = _oid(
-    "1.3.132.1.14.1", "dhSinglePass-cofactorDH-sha256kdf-scheme"
-)
-DH_SINGLE_PASS_COFACTOR_DH_SHA384KDF_SCHEME = _oid(
-    "1.3.132.1.14.2", "dhSinglePass-cofactorDH-sha384kdf-scheme"
-)
-DH_SINGLE_PASS_COFACTOR_DH_SHA512KDF_SCHEME = _oid(
-    "1.3.132.1.14.3", "dhSinglePass-cofactorDH-sha512kdf-scheme"
-)
+DH_SINGLE_PASS_COFACTOR_DH_SHA1KDF_SCHEME = _oid("1.3.133.16.840.63.0.3", "dhSinglePass-cofactorDH-sha1kdf-scheme")
+DH_SINGLE_PASS_COFACTOR_DH_SHA224KDF_SCHEME = _oid("1.3.132.1.14.0", "dhSinglePass-cofactorDH-sha224kdf-scheme")
+DH_SINGLE_PASS_COFACTOR_DH_SHA256KDF_SCHEME = _oid("1.3.132.1.14.1", "dhSinglePass-cofactorDH-sha256kdf-scheme")
+DH_SINGLE_PASS_COFACTOR_DH_SHA384KDF_SCHEME = _oid("1.3.132.1.14.2", "dhSinglePass-cofactorDH-sha384kdf-scheme")
+DH_SINGLE_PASS_COFACTOR_DH_SHA512KDF_SCHEME = _oid("1.3.132.1.14.3", "dhSinglePass-cofactorDH-sha512kdf-scheme")
 MQV_SINGLE_PASS_SHA1KDF_SCHEME = _oid("1.3.133.16.840.63.0.16", "mqvSinglePass-sha1kdf-scheme")
 MQV_SINGLE_PASS_SHA224KDF_SCHEME = _oid("1.3.132.1.15.0", "mqvSinglePass-sha224kdf-scheme")
 MQV_SINGLE_PASS_SHA256KDF_SCHEME = _oid("1.3.132.1.15.1", "mqvSinglePass-sha256kdf-scheme")
 MQV_SINGLE_PASS_SHA384KDF_SCHEME = _oid("1.3.132.1.15.2", "mqvSinglePass-sha384kdf-scheme")
 MQV_SINGLE_PASS_SHA512KDF_SCHEME = _oid("1.3.132.1.15.3", "mqvSinglePass-sha512kdf-scheme")
-DH_SINGLE_PASS_STD_DH_HKDF_SHA256_SCHEME = _oid(
-    "1.2.840.113549.1.9.16.3.19", "dhSinglePass-stdDH-hkdf-sha256-scheme"
-)
-DH_SINGLE_PASS_STD_DH_HKDF_SHA384_SCHEME = _oid(
-    "1.2.840.113549.1.9.16.3.20", "dhSinglePass-stdDH-hkdf-sha384-scheme"
-)
-DH_SINGLE_PASS_STD_DH_HKDF_SHA512_SCHEME = _oid(
-    "1.2.840.113549.1.9.16.3.21", "dhSinglePass-stdDH-hkdf-sha512-scheme"
-)
+DH_SINGLE_PASS_STD_DH_HKDF_SHA256_SCHEME = _oid("1.2.840.113549.1.9.16.3.19", "dhSinglePass-stdDH-hkdf-sha256-scheme")
+DH_SINGLE_PASS_STD_DH_HKDF_SHA384_SCHEME = _oid("1.2.840.113549.1.9.16.3.20", "dhSinglePass-stdDH-hkdf-sha384-scheme")
+DH_SINGLE_PASS_STD_DH_HKDF_SHA512_SCHEME = _oid("1.2.840.113549.1.9.16.3.21", "dhSinglePass-stdDH-hkdf-sha512-scheme")
 ID_X25519 = _oid("1.3.101.110", "id-X25519")
 ID_X448 = _oid("1.3.101.111", "id-X448")
 

@@ -465,9 +465,7 @@ class RSASSA_PSS_params(Sequence):
     """Parameters of RSASSA-PSS; the defaults mean SHA-1. RFC 4055, 3.1."""
 
     hash_algorithm: Annotated[HashAlgorithm, Explicit(0), Default(SHA1_IDENTIFIER)] = SHA1_IDENTIFIER
-    mask_gen_algorithm: Annotated[MaskGenAlgorithm, Explicit(1), Default(MGF1_SHA1_IDENTIFIER)] = (
-        MGF1_SHA1_IDENTIFIER
-    )
+    mask_gen_algorithm: Annotated[MaskGenAlgorithm, Explicit(1), Default(MGF1_SHA1_IDENTIFIER)] = MGF1_SHA1_IDENTIFIER
     salt_length: Annotated[int, Explicit(2), Default(20)] = 20
     trailer_field: Annotated[int, Explicit(3), Default(1)] = 1
 
@@ -476,9 +474,7 @@ class RSAES_OAEP_params(Sequence):
     """Parameters of RSAES-OAEP; the defaults mean SHA-1. RFC 4055, 4.1."""
 
     hash_func: Annotated[HashAlgorithm, Explicit(0), Default(SHA1_IDENTIFIER)] = SHA1_IDENTIFIER
-    mask_gen_func: Annotated[MaskGenAlgorithm, Explicit(1), Default(MGF1_SHA1_IDENTIFIER)] = (
-        MGF1_SHA1_IDENTIFIER
-    )
+    mask_gen_func: Annotated[MaskGenAlgorithm, Explicit(1), Default(MGF1_SHA1_IDENTIFIER)] = MGF1_SHA1_IDENTIFIER
     p_source_func: Annotated[PSourceAlgorithm, Explicit(2), Default(P_SPECIFIED_EMPTY_IDENTIFIER)] = (
         P_SPECIFIED_EMPTY_IDENTIFIER
     )
@@ -525,9 +521,7 @@ def _text(value: object) -> str | None:
         return value
     if isinstance(value, DirectoryString):
         return _text(value.value)
-    if (
-        isinstance(value, TLV) and value.tag in _CODECS
-    ):  # a string, but not of the type that the attribute has
+    if isinstance(value, TLV) and value.tag in _CODECS:  # a string, but not of the type that the attribute has
         try:
             return value.content.decode(_CODECS[value.tag])
         except UnicodeDecodeError:

@@ -36,6 +36,9 @@ else:
 
         engine, why = "python", f"the compiled engine cannot be loaded: {error}"
     else:
-        engine, why = "cython", "CMPCODEC_ENGINE=cython asks for it" if wanted else "it is built and preferred"
+        engine, why = (
+            "cython",
+            "CMPCODEC_ENGINE=cython asks for it" if wanted else "it is built and preferred",
+        )
 
 __all__ = ["Child", "Field", "Items", "View", "adopt", "children", "engine", "pbm_key", "why"]

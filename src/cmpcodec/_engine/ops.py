@@ -144,7 +144,18 @@ class Part:
     sibling component number `by` to the Part that the value of an open type has then.
     """
 
-    __slots__ = ("by", "default", "default_content", "first", "name", "op", "opens", "optional", "outer", "tag")
+    __slots__ = (
+        "by",
+        "default",
+        "default_content",
+        "first",
+        "name",
+        "op",
+        "opens",
+        "optional",
+        "outer",
+        "tag",
+    )
 
     def __init__(self, name: str, op: Op, outer: int = 0, tag: int = 0, optional: bool = False) -> None:
         self.name = name

@@ -22,7 +22,7 @@ class BitString(NamedTuple):
     unused_bits: int = 0
 
 
-class bit(int):  # noqa: N801 - reads as a function in a schema: BAD_ALG = bit(0)
+class bit(int):
     """Declares one named bit of a NamedBits class by its ASN.1 number; read there, it is a value of that class."""
 
     __slots__ = ()

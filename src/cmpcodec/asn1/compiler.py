@@ -15,7 +15,7 @@ from .._engine import ops
 from .._engine.ops import EVERY_TAG, Kind, Op, Part
 from .._engine.reference.leaves import Unfit, write
 from .._engine.values import BitString, NamedBits, ObjectIdentifier
-from .markers import Default, Explicit, Implicit, Open, OpenTypes, Size, UniversalTag
+from .markers import Default, Explicit, Implicit, Open, Size, UniversalTag
 from .records import TLV, Choice, Null, Record, SequenceOf, SetOf
 from .records import Sequence as SequenceRecord
 
@@ -77,7 +77,10 @@ def _record(cls: type[Record], fresh: list[Op]) -> Op:
         for name in names:
             part = _part(f"{cls.__name__}.{name}", name, hints[name], fresh, names)
             if not part.optional and name in cls._component_defaults:
-                _fail(f"{cls.__name__}.{name}", "has a Python default but is neither OPTIONAL (| None) nor Default(...)")
+                _fail(
+                    f"{cls.__name__}.{name}",
+                    "has a Python default but is neither OPTIONAL (| None) nor Default(...)",
+                )
             if part.optional and name not in cls._component_defaults:
                 _fail(f"{cls.__name__}.{name}", "is OPTIONAL or DEFAULT; write its Python default too (= None)")
             parts.append(part)

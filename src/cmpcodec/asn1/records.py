@@ -32,7 +32,7 @@ class RecordType(type):
         limit: int | None = None,
         nesting: int | None = None,
         tag: int | None = None,
-    ) -> Self:
+    ) -> RecordType:
         """Options: `size` and `limit` of a SEQUENCE OF, `nesting` of a type that contains itself, `tag` of a TLV."""
         if "__annotate__" in namespace or "__annotate_func__" in namespace:
             raise TypeError(f"{name}: schema files begin with `from __future__ import annotations`")
@@ -42,6 +42,7 @@ class RecordType(type):
         if names and any(getattr(base, "_component_names", ()) for base in bases):
             raise TypeError(f"{name}: components cannot be added to those of {bases[0].__name__}")
         namespace["__slots__"] = ()
+        namespace["__match_args__"] = ()  # components are matched by name only
         cls = super().__new__(mcls, name, bases, namespace)
         cls._op = None
         given = {"size": size, "limit": limit, "nesting": nesting, "tag": tag}
@@ -53,7 +54,6 @@ class RecordType(type):
         for number, component in enumerate(names):
             setattr(cls, component, Field(component, number, choice))
         adopt(cls)  # type: ignore[arg-type]  # every class of this metaclass is a View
-        cls.__match_args__ = ()  # type: ignore[attr-defined]  # components are matched by name only
         return cls
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
@@ -80,7 +80,7 @@ class Sequence(Record):
 
     def replace(self, **components: Any) -> Self:
         """A new record with these components exchanged; None takes one away. Raises EncodeError or TypeError."""
-        kept = {name: getattr(self, name) for name in self._component_names}
+        kept = {name: getattr(self, name) for name in type(self)._component_names}
         return type(self)(**(kept | components))
 
     def __repr__(self) -> str:

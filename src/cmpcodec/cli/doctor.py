@@ -33,9 +33,7 @@ def doctor(arguments: list[str], prog: str) -> int:
         epilog="exit codes: 0 all works (with either engine), 1 something is broken, 2 usage",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--color", choices=("auto", "always", "never"), default="auto", help=argparse.SUPPRESS
-    )
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     out = Output(sys.stdout, options.color)
     problems: list[str] = []

@@ -38,9 +38,7 @@ class Line:
 
     __slots__ = ("below", "end", "name", "start", "text")
 
-    def __init__(
-        self, name: str, text: str, start: int = -1, end: int = -1, below: list[Line] | None = None
-    ) -> None:
+    def __init__(self, name: str, text: str, start: int = -1, end: int = -1, below: list[Line] | None = None) -> None:
         self.name = name
         self.text = text
         self.start = start
@@ -124,9 +122,7 @@ class Tree:
                 if lifted and len(parts) == 2:  # a pair of OBJECT IDENTIFIER and value
                     separator = ", " if isinstance(value, pkix.AlgorithmIdentifier) else ": "
                     return f"{lifted}{separator}{text}", lower
-            elif (
-                part is parts[0] and parts[-1].opens is not None and isinstance(child.value, ObjectIdentifier)
-            ):
+            elif part is parts[0] and parts[-1].opens is not None and isinstance(child.value, ObjectIdentifier):
                 lifted = leaves.object_identifier(child.value)
                 continue
             elif isinstance(child.value, int) and part.name in _SERIAL_NUMBERS:

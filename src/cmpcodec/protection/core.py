@@ -22,17 +22,21 @@ class Credential(Protocol):
     @property
     def sender_kid(self) -> bytes | None:
         """The senderKID that messages get, None to leave theirs as it is."""
+        ...
 
     def algorithm(self) -> AlgorithmIdentifier:
         """The protectionAlg for one new message, with fresh parameters."""
+        ...
 
     def compute(self, algorithm: AlgorithmIdentifier, octets: bytes) -> BitString:
         """The protection of `octets` by an algorithm that `algorithm()` returned."""
+        ...
 
     def check(
         self, algorithm: AlgorithmIdentifier, octets: bytes, protection: BitString, policy: ProtectionPolicy
     ) -> None:
         """Return if `protection` fits; raise UnsupportedAlgorithm or InvalidProtection if not."""
+        ...
 
 
 def protected_part(message: PKIMessage) -> bytes:

@@ -7,14 +7,15 @@ the first hash. The secret and keys made of it appear in no representation and n
 from __future__ import annotations
 
 import hmac
+import os
 from collections import OrderedDict
-from secrets import token_bytes
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from .. import oids
 from .._engine import pbm_key
 from .._engine.values import ObjectIdentifier
-from ..asn1 import BitString, Null
+from ..asn1 import BitString, Record
 from ..crmf import PBMParameter
 from ..errors import InvalidProtection, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier
@@ -51,32 +52,54 @@ _OWF_OIDS: Final = {name: oid for oid, name in OWFS.items()}
 _MAC_OIDS: Final = {name: oid for oid, name in reversed(MACS.items())}  # HMAC-SHA1: the OID that OpenSSL sends
 
 
+_NULL: Final = b"\x05\x00"
+_MAX_ITERATIONS: Final = 2**31 - 1
+
+_Which = tuple[str, int, bytes]
+"""What a key was derived with: one-way function, iterations, salt."""
+
+
 class _Keys:
-    """Derived keys, the least recently used forgotten first; a key that goes is overwritten."""
+    """Derived keys, the least recently used forgotten first; a key that goes is overwritten.
+
+    Threads may share it without a lock: a key leaves the table before it is overwritten, so what was copied while it
+    was in the table, and is in it still, was copied whole.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._keys: OrderedDict[tuple[str, int, bytes], bytearray] = OrderedDict()
+        self._keys: OrderedDict[_Which, bytearray] = OrderedDict()
 
-    def get(self, which: tuple[str, int, bytes]) -> bytearray | None:
+    def get(self, which: _Which) -> bytes | None:
         key = self._keys.get(which)
-        if key is not None:
+        if key is None:
+            return None
+        copy = bytes(key)
+        with suppress(KeyError):
             self._keys.move_to_end(which)
-        return key
+            if self._keys[which] is key:
+                return copy
+        return None
 
-    def put(self, which: tuple[str, int, bytes], key: bytes) -> None:
+    def put(self, which: _Which, key: bytes) -> None:
         if self._size:
+            _wipe(self._keys.pop(which, None))
             self._keys[which] = bytearray(key)
             while len(self._keys) > self._size:
-                _wipe(self._keys.popitem(last=False)[1])
+                self._drop_one()
 
     def clear(self) -> None:
         while self._keys:
-            _wipe(self._keys.popitem()[1])
+            self._drop_one()
+
+    def _drop_one(self) -> None:
+        with suppress(KeyError):  # another thread was quicker
+            _wipe(self._keys.popitem(last=False)[1])
 
 
-def _wipe(key: bytearray) -> None:
-    key[:] = bytes(len(key))
+def _wipe(key: bytearray | None) -> None:
+    if key is not None:
+        key[:] = bytes(len(key))
 
 
 class PasswordBasedMAC:
@@ -94,7 +117,18 @@ class PasswordBasedMAC:
     Raises TypeError or ValueError for arguments that make no sense.
     """
 
-    __slots__ = ("_kept", "_keys", "_parameter", "_secret", "_sender_kid", "iterations", "mac", "owf", "per_salt", "salt_octets")
+    __slots__ = (
+        "_kept",
+        "_keys",
+        "_algorithm",
+        "_secret",
+        "_sender_kid",
+        "iterations",
+        "mac",
+        "owf",
+        "per_salt",
+        "salt_octets",
+    )
 
     def __init__(
         self,
@@ -110,11 +144,21 @@ class PasswordBasedMAC:
     ) -> None:
         if not isinstance(secret, bytes | bytearray):
             raise TypeError(f"secret: expected bytes, not {type(secret).__name__}; encode text as UTF-8")
+        if sender_kid is not None and type(sender_kid) is not bytes:
+            raise TypeError(f"sender_kid: expected bytes or None, not {type(sender_kid).__name__}")
+        for name, number in (
+            ("iterations", iterations),
+            ("salt_octets", salt_octets),
+            ("messages_per_salt", messages_per_salt),
+            ("cached_keys", cached_keys),
+        ):
+            if type(number) is not int:
+                raise TypeError(f"{name}: expected int, not {type(number).__name__}")
         if owf not in _OWF_OIDS:
             raise ValueError(f"owf: {owf!r} is none of {', '.join(_OWF_OIDS)}")
         if mac not in _MAC_OIDS:
             raise ValueError(f"mac: {mac!r} is none of {', '.join(_MAC_OIDS)}")
-        if not 100 <= iterations <= 2**31 - 1:
+        if not 100 <= iterations <= _MAX_ITERATIONS:
             raise ValueError("iterations: RFC 9810 demands 100 or more, and 2147483647 are the most")
         if not 8 <= salt_octets <= MAX_SALT:
             raise ValueError(f"salt_octets: expected 8 to {MAX_SALT}")
@@ -128,7 +172,7 @@ class PasswordBasedMAC:
         self.salt_octets = salt_octets
         self.per_salt = messages_per_salt
         self._keys = _Keys(cached_keys)
-        self._parameter: AlgorithmIdentifier | None = None
+        self._algorithm: AlgorithmIdentifier | None = None
         self._kept = 0
 
     @property
@@ -137,18 +181,20 @@ class PasswordBasedMAC:
         return self._sender_kid
 
     def algorithm(self) -> AlgorithmIdentifier:
-        """The protectionAlg of a new message: id-PasswordBasedMac with a fresh salt, unless the last one still lasts."""
-        if self._parameter is None or self._kept <= 0:
+        """The protectionAlg of a new message, with a fresh salt unless the last one still lasts."""
+        algorithm = self._algorithm
+        if algorithm is None or self._kept <= 0:
             parameter = PBMParameter(
-                salt=token_bytes(self.salt_octets),
+                salt=os.urandom(self.salt_octets),
                 owf=AlgorithmIdentifier(algorithm=_OWF_OIDS[self.owf]),
                 iteration_count=self.iterations,
                 mac=AlgorithmIdentifier(algorithm=_MAC_OIDS[self.mac]),
             )
-            self._parameter = AlgorithmIdentifier(algorithm=oids.ID_PASSWORD_BASED_MAC, parameters=parameter)
+            algorithm = AlgorithmIdentifier(algorithm=oids.ID_PASSWORD_BASED_MAC, parameters=parameter)
+            self._algorithm = algorithm
             self._kept = self.per_salt
         self._kept -= 1
-        return self._parameter
+        return algorithm
 
     def compute(self, algorithm: AlgorithmIdentifier, octets: bytes) -> BitString:
         """The MAC of `octets` with the parameters that `algorithm` holds; UnsupportedAlgorithm if it holds none."""
@@ -157,10 +203,9 @@ class PasswordBasedMAC:
         which = (owf, parameter.iteration_count, parameter.salt)
         key = self._keys.get(which)
         if key is None:
-            fresh = pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
+            key = pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
             if self.per_salt > 1:
-                self._keys.put(which, fresh)
-            return BitString(hmac.digest(fresh, octets, mac))
+                self._keys.put(which, key)
         return BitString(hmac.digest(key, octets, mac))
 
     def check(
@@ -175,20 +220,18 @@ class PasswordBasedMAC:
         owf, mac = _hash(OWFS, parameter.owf, "owf"), _hash(MACS, parameter.mac, "mac")
         _admit(parameter, owf, mac, policy)
         which = (owf, parameter.iteration_count, parameter.salt)
-        key: bytes | bytearray | None = self._keys.get(which)
-        known = key is not None
-        if key is None:
-            key = pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
+        known = self._keys.get(which)
+        key = known or pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
         expected = hmac.digest(key, octets, mac)
         if not hmac.compare_digest(expected, protection.data) or protection.unused_bits:
             raise InvalidProtection("the MAC does not fit: another secret, or a message that was altered")
-        if not known:
-            self._keys.put(which, bytes(key))
+        if known is None:
+            self._keys.put(which, key)
 
     def forget(self) -> None:
         """Overwrite and drop all derived keys; the next message gets a fresh salt."""
         self._keys.clear()
-        self._parameter = None
+        self._algorithm = None
 
     def __repr__(self) -> str:
         return (
@@ -213,7 +256,8 @@ def _hash(table: dict[ObjectIdentifier, str], algorithm: AlgorithmIdentifier, ro
     name = table.get(algorithm.algorithm)
     if name is None:
         raise UnsupportedAlgorithm(f"{role} {_named(algorithm.algorithm)} is not supported")
-    if algorithm.parameters is not None and not isinstance(algorithm.parameters, Null):
+    parameters = algorithm.parameters
+    if parameters is not None and not (isinstance(parameters, Record) and parameters.der == _NULL):
         raise UnsupportedAlgorithm(f"{role} {_named(algorithm.algorithm)} takes no parameters, or NULL")
     return name
 
@@ -223,10 +267,9 @@ def _admit(parameter: PBMParameter, owf: str, mac: str, policy: ProtectionPolicy
         raise UnsupportedAlgorithm(f"owf {owf} is not admitted by the policy")
     if mac not in policy.macs:
         raise UnsupportedAlgorithm(f"mac HMAC-{mac} is not admitted by the policy")
-    if not policy.min_iterations <= parameter.iteration_count <= policy.max_iterations:
-        raise UnsupportedAlgorithm(
-            f"iterationCount is not between {policy.min_iterations} and {policy.max_iterations}, as the policy demands"
-        )
+    low, high = max(policy.min_iterations, 1), min(policy.max_iterations, _MAX_ITERATIONS)
+    if not low <= parameter.iteration_count <= high:
+        raise UnsupportedAlgorithm(f"iterationCount is not between {low} and {high}, as the policy demands")
     if not policy.min_salt <= len(parameter.salt) <= min(policy.max_salt, MAX_SALT):
         raise UnsupportedAlgorithm(
             f"salt of {len(parameter.salt)} octets is not between {policy.min_salt} and "

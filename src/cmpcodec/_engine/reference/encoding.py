@@ -111,7 +111,7 @@ def _part(part: Part, value: Any) -> bytes:
     else:
         if not issubclass(type(value), op.cls):
             value = _convert(op, value)
-        octets = value.der
+        octets: bytes = value.der
     if part.tag != op.tag:
         octets = bytes((part.tag,)) + octets[1:]
     return _wrap(part, octets)

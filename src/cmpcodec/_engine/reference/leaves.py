@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from ..ops import (
@@ -64,7 +64,9 @@ def _check_integer(op: Op, data: bytes, start: int, end: int, allow: Collection[
         raise Flaw(f"{op.name} without content", start)
     if end - start > MAX_INTEGER_OCTETS:
         raise Flaw(f"{op.name} of {end - start} octets, more than {MAX_INTEGER_OCTETS}", start, limit=True)
-    if end - start > 1 and (data[start] == 0 and data[start + 1] < 0x80 or data[start] == 0xFF and data[start + 1] >= 0x80):
+    if end - start > 1 and (
+        (data[start] == 0 and data[start + 1] < 0x80) or (data[start] == 0xFF and data[start + 1] >= 0x80)
+    ):
         raise Flaw(f"{op.name} is not in its shortest form", start)
 
 
@@ -145,7 +147,9 @@ def _check_size(op: Op, count: int, unit: str, offset: int) -> None:
 
 
 _TIME = {
-    TAG_GENERALIZED_TIME: re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d*[1-9]))?(?:Z|([+-])(\d\d)(\d\d))\Z"),
+    TAG_GENERALIZED_TIME: re.compile(
+        rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d*[1-9]))?(?:Z|([+-])(\d\d)(\d\d))\Z"
+    ),
     TAG_UTC_TIME: re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)()Z()()()\Z"),
 }
 
@@ -236,7 +240,7 @@ def read_time(op: Op, data: bytes, start: int, end: int) -> datetime:
     year, month, day, hour, minute, second = (int(match[i]) for i in range(1, 7))
     if op.tag == TAG_UTC_TIME:
         year += 2000 if year < 50 else 1900
-    zone = timezone.utc
+    zone = UTC
     if match[8]:
         minutes = 60 * int(match[9]) + int(match[10])
         zone = timezone(timedelta(minutes=-minutes if match[8] == b"-" else minutes))
@@ -268,7 +272,9 @@ def _expect(value: object, *types: type) -> None:
 
 def _write_integer(op: Op, value: Any) -> bytes:
     _expect(value, int)
-    octets = int(value).to_bytes(value.bit_length() // 8 + 1 if value >= 0 else (value + 1).bit_length() // 8 + 1, "big", signed=True)
+    octets = int(value).to_bytes(
+        value.bit_length() // 8 + 1 if value >= 0 else (value + 1).bit_length() // 8 + 1, "big", signed=True
+    )
     if len(octets) > MAX_INTEGER_OCTETS:
         raise Unfit(f"integer of {len(octets)} octets, more than {MAX_INTEGER_OCTETS}")
     return octets
@@ -346,7 +352,7 @@ def write_time(op: Op, value: Any) -> bytes:
     if value.utcoffset() is None:
         raise Unfit("datetime without a time zone; add tzinfo=timezone.utc")
     try:
-        value = value.astimezone(timezone.utc)
+        value = value.astimezone(UTC)
     except OverflowError:
         raise Unfit("datetime leaves the calendar when converted to UTC") from None
     if op.tag == TAG_UTC_TIME:

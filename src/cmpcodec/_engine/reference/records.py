@@ -7,6 +7,7 @@ made when an attribute is first read, and kept. Nothing about a view can change.
 from __future__ import annotations
 
 import operator
+from contextlib import suppress
 from collections.abc import Collection, Iterator
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
@@ -72,7 +73,9 @@ def arguments(op: Op, args: tuple[Any, ...], components: dict[str, Any]) -> Any:
             raise TypeError(f"{name}() takes exactly one alternative, {len(chosen)} were given")
         return chosen[0]
     if components or len(args) > 1:
-        raise TypeError(f"{name}() takes one positional argument" if op.kind is not Kind.NULL else f"{name}() takes none")
+        raise TypeError(
+            f"{name}() takes one positional argument" if op.kind is not Kind.NULL else f"{name}() takes none"
+        )
     if op.kind is Kind.NULL:
         if args:
             raise TypeError(f"{name}() takes no argument")
@@ -105,7 +108,13 @@ class View:
         self._values = {}
 
     @classmethod
-    def decode(cls, data: bytes | bytearray | memoryview, *, limits: Limits = _DEFAULT_LIMITS, allow: Collection[str] = ()) -> Self:
+    def decode(
+        cls,
+        data: bytes | bytearray | memoryview,
+        *,
+        limits: Limits = _DEFAULT_LIMITS,
+        allow: Collection[str] = (),
+    ) -> Self:
         """Decode strict DER: all of `data` has to be one value of this type.
 
         After it returns, reading attributes cannot fail. `limits` bound the cost, `allow` names leniencies (see
@@ -159,12 +168,17 @@ class View:
                 opened = part.opens.part(self._child(part.by))
                 if opened is not None:
                     source = self._source
-                    try:
+                    with suppress(Refused):  # a value that does not conform stays closed
                         child = grow(
-                            opened, source.data, child.start, child.end, source.limits, source.allow, child.depth - 1, child.nest
+                            opened,
+                            source.data,
+                            child.start,
+                            child.end,
+                            source.limits,
+                            source.allow,
+                            child.depth - 1,
+                            child.nest,
                         )
-                    except Refused:
-                        pass
         return _make(self._source, child)
 
     def _choice(self) -> tuple[str, Any]:
@@ -236,7 +250,7 @@ def restore(cls: type[View], der: bytes) -> View:
 
 def operation(cls: type[View]) -> Op:
     """The op of a record class, compiled when first needed."""
-    op: Op | None = cls._op
+    op: Op = cls._op
     if op is None:
         op = cls._compile()  # type: ignore[attr-defined]  # the schema language's metaclass has it
     return op
