@@ -118,9 +118,9 @@ class PasswordBasedMAC:
     """
 
     __slots__ = (
+        "_algorithm",
         "_kept",
         "_keys",
-        "_algorithm",
         "_secret",
         "_sender_kid",
         "iterations",

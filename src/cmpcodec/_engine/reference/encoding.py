@@ -106,12 +106,13 @@ def _content(octets: bytes, part: Part) -> bytes:
 
 def _part(part: Part, value: Any) -> bytes:
     op = part.op
+    octets: bytes
     if op.cls is None:
         octets = _tlv(op.tag, write(op, value))
     else:
         if not issubclass(type(value), op.cls):
             value = _convert(op, value)
-        octets: bytes = value.der
+        octets = value.der
     if part.tag != op.tag:
         octets = bytes((part.tag,)) + octets[1:]
     return _wrap(part, octets)

@@ -7,8 +7,8 @@ made when an attribute is first read, and kept. Nothing about a view can change.
 from __future__ import annotations
 
 import operator
-from contextlib import suppress
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 from ...errors import DecodeError, LimitExceeded
