@@ -59,63 +59,56 @@ class Ours(Peer):
         return None if isinstance(leaf, package.Null) or leaf == b"\x05\x00" else leaf
 
     def build(self, plain: dict[str, Any]) -> bytes:
-        c = self.package
-        oid, bits = c.ObjectIdentifier, c.BitString
-        algorithm, null = c.AlgorithmIdentifier, c.Null()
-        parameters = c.PBMParameter(
-            salt=plain["salt"],
-            owf=algorithm(algorithm=oid(plain["owf"])),
-            iteration_count=plain["iterations"],
-            mac=algorithm(algorithm=oid(plain["mac"])),
-        )
-        header = c.PKIHeader(
-            pvno=plain["pvno"],
-            sender=c.GeneralName(directory_name=self._name(plain["sender"])),
-            recipient=c.GeneralName(directory_name=self._name(plain["recipient"])),
-            message_time=plain["message_time"],
-            protection_alg=algorithm(algorithm=oid(plain["protection_algorithm"]), parameters=parameters),
-            sender_kid=plain["sender_kid"],
-            transaction_id=plain["transaction_id"],
-            sender_nonce=plain["sender_nonce"],
-        )
+        """In one go from dicts and lists, as other libraries do; nothing is encoded before."""
+        package = self.package
+        bits, null = package.BitString, package.Null()
         before, after = plain["validity"]
-        template = c.CertTemplate(
-            validity=c.OptionalValidity(
-                not_before=c.pkix.Time(utc_time=before), not_after=c.pkix.Time(utc_time=after)
-            ),
-            subject=self._name(plain["subject"]),
-            public_key=c.SubjectPublicKeyInfo(
-                algorithm=algorithm(algorithm=oid(plain["key_algorithm"]), parameters=null),
-                subject_public_key=bits(plain["public_key"]),
-            ),
-            extensions=[
-                c.Extension(extn_id=oid(extension), extn_value=content)
-                for extension, content in plain["extensions"]
+        parameters = {
+            "salt": plain["salt"],
+            "owf": {"algorithm": plain["owf"]},
+            "iteration_count": plain["iterations"],
+            "mac": {"algorithm": plain["mac"]},
+        }
+        header = {
+            "pvno": plain["pvno"],
+            "sender": {"directory_name": _name(plain["sender"])},
+            "recipient": {"directory_name": _name(plain["recipient"])},
+            "message_time": plain["message_time"],
+            "protection_alg": {"algorithm": plain["protection_algorithm"], "parameters": parameters},
+            "sender_kid": plain["sender_kid"],
+            "transaction_id": plain["transaction_id"],
+            "sender_nonce": plain["sender_nonce"],
+        }
+        template = {
+            "validity": {"not_before": {"utc_time": before}, "not_after": {"utc_time": after}},
+            "subject": _name(plain["subject"]),
+            "public_key": {
+                "algorithm": {"algorithm": plain["key_algorithm"], "parameters": null},
+                "subject_public_key": bits(plain["public_key"]),
+            },
+            "extensions": [
+                {"extn_id": extension, "extn_value": content} for extension, content in plain["extensions"]
             ],
-        )
-        proof = c.POPOSigningKey(
-            algorithm_identifier=algorithm(algorithm=oid(plain["signature_algorithm"]), parameters=null),
-            signature=bits(plain["signature"]),
-        )
-        request = c.CertReqMsg(
-            cert_req=c.CertRequest(cert_req_id=plain["cert_req_id"], cert_template=template),
-            popo=c.ProofOfPossession(signature=proof),
-        )
-        message = c.PKIMessage(
-            header=header, body=c.PKIBody(ir=[request]), protection=bits(plain["protection"])
+        }
+        proof = {
+            "algorithm_identifier": {"algorithm": plain["signature_algorithm"], "parameters": null},
+            "signature": bits(plain["signature"]),
+        }
+        request = {
+            "cert_req": {"cert_req_id": plain["cert_req_id"], "cert_template": template},
+            "popo": {"signature": proof},
+        }
+        message = package.PKIMessage.from_plain(
+            {"header": header, "body": {"ir": [request]}, "protection": bits(plain["protection"])}
         )
         return bytes(message.der)
 
-    def _name(self, parts: list[tuple[str, str, str]]) -> Any:
-        c = self.package
-        oid, rdn = c.ObjectIdentifier, c.RelativeDistinguishedName
-        pair, utf8 = c.pkix.AttributeTypeAndValue, c.pkix.DirectoryString
-        return c.Name(
-            [
-                rdn([pair(type=oid(kind_of), value=utf8(utf8_string=text) if kind == "UTF8String" else text)])
-                for kind_of, kind, text in parts
-            ]
-        )
+
+def _name(parts: list[tuple[str, str, str]]) -> list[list[dict[str, Any]]]:
+    return [
+        [{"type": kind_of, "value": {"utf8_string": text} if kind == "UTF8String" else text}]
+        for kind_of, kind, text in parts
+    ]
 
 
 def make(name: str) -> Peer:

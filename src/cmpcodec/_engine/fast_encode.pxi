@@ -4,6 +4,8 @@
 cdef enum:
     UNFIT = 1
     LOCAL_OCTETS = 1536
+    MAX_PARTS = 32      # components or alternatives; the schema compiler sees to it
+    MAX_LEVELS = 48     # of dicts and lists inside each other that are encoded here
 
 cdef struct Buffer:
     uint8_t* base
@@ -181,17 +183,26 @@ cdef void _two_digits(uint8_t* p, int number) noexcept nogil:
 
 cdef int _put_time(Buffer* b, const COp* op, object value) except -1:
     cdef uint8_t text[15]
-    if op.tag == TAG_UTC_TIME or not PyDateTime_Check(value) or value.tzinfo is not UTC or value.microsecond:
+    cdef uint8_t* rest = text + 4
+    cdef int year, size = 15
+    if not PyDateTime_Check(value) or datetime_tzinfo(value) is not UTC or datetime_microsecond(value):
         return _put_slowly(b, op, value)
-    _two_digits(text, value.year // 100)
-    _two_digits(text + 2, value.year % 100)
-    _two_digits(text + 4, value.month)
-    _two_digits(text + 6, value.day)
-    _two_digits(text + 8, value.hour)
-    _two_digits(text + 10, value.minute)
-    _two_digits(text + 12, value.second)
-    text[14] = c"Z"
-    _put(b, text, 15)
+    year = datetime_year(value)
+    if op.tag == TAG_UTC_TIME:
+        if year < 1950 or year > 2049:
+            return UNFIT
+        rest = text + 2
+        size = 13
+    else:
+        _two_digits(text, year // 100)
+    _two_digits(rest - 2, year % 100)
+    _two_digits(rest, datetime_month(value))
+    _two_digits(rest + 2, datetime_day(value))
+    _two_digits(rest + 4, datetime_hour(value))
+    _two_digits(rest + 6, datetime_minute(value))
+    _two_digits(rest + 8, datetime_second(value))
+    rest[10] = c"Z"
+    _put(b, text, size)
     return FINE
 
 
@@ -220,7 +231,7 @@ cdef int _put_leaf(Buffer* b, const COp* op, object value) except -1:
     return UNFIT
 
 
-cdef int _put_part(Buffer* b, const CPart* part, object value) except -1:
+cdef int _put_part(Buffer* b, const CPart* part, object value, int level) except -1:
     # A value with the tags of its place.
     cdef size_t end = b.size - b.at
     cdef const COp* op = part.op
@@ -233,17 +244,15 @@ cdef int _put_part(Buffer* b, const CPart* part, object value) except -1:
         if verdict != FINE:
             return verdict
     else:
-        if not PyObject_TypeCheck(value, <PyTypeObject*>op.cls):
-            if (op.kind != SEQUENCE_OF and op.kind != SET_OF) or not isinstance(value, (list, tuple)):
+        if PyObject_TypeCheck(value, <PyTypeObject*>op.cls):
+            der = (<View>value)._der()
+            if der is None:
                 return UNFIT
-            try:
-                value = (<object>op.cls)(value)
-            except (TypeError, _EncodeError):
-                return UNFIT
-        der = (<View>value)._der()
-        if der is None:
-            return UNFIT
-        _put(b, PyBytes_AS_STRING(der), PyBytes_GET_SIZE(der))
+            _put(b, PyBytes_AS_STRING(der), PyBytes_GET_SIZE(der))
+        else:
+            verdict = _put_plain(b, op, value, level)
+            if verdict != FINE:
+                return verdict
         if part.tag != op.tag:
             b.base[b.at] = part.tag
     if part.outer:
@@ -251,7 +260,7 @@ cdef int _put_part(Buffer* b, const CPart* part, object value) except -1:
     return FINE
 
 
-cdef int _put_open(Buffer* b, const CPart* part, object value, object oid) except -1:
+cdef int _put_open(Buffer* b, const CPart* part, object value, object oid, int level) except -1:
     # A value whose type another component names.
     cdef size_t end = b.size - b.at
     cdef COp* op
@@ -262,7 +271,7 @@ cdef int _put_open(Buffer* b, const CPart* part, object value, object oid) excep
     opened = (<object>part.opens).part(oid)
     if opened is not None and type(value) is not <object>part.op.cls:
         op = _load(opened.op)
-        verdict = _put_part(b, &op.root, value)
+        verdict = _put_part(b, &op.root, value, level)
         if verdict != FINE:
             return verdict
     else:
@@ -286,113 +295,152 @@ cdef bint _is_default(const Buffer* b, const CPart* part, size_t before) noexcep
     return size - content == <uint32_t>part.default_size and memcmp(octets + content, part.default_content, size - content) == 0
 
 
-cdef int _put_sequence(Buffer* b, COp* op, dict components) except -1:
+cdef int _put_sequence(Buffer* b, const COp* op, PyObject** values, int level) except -1:
+    # From one value for each component, NULL or None where it is absent.
     cdef int k = op.size, verdict
-    cdef Py_ssize_t used = 0
-    cdef size_t end
-    cdef CPart* part
-    cdef PyObject* found
+    cdef size_t end, after = b.size - b.at
+    cdef const CPart* part
     cdef PyObject* oid
-    cdef object value
     while k:
         k -= 1
         part = &op.parts[k]
-        found = _find(components, <object>part.name)
-        if found == NULL:
+        if values[k] == NULL or values[k] == <PyObject*>None:
             if not part.optional:
                 return UNFIT
             continue
-        used += 1
-        value = <object>found
-        if value is None:
-            if not part.optional:
-                return UNFIT
-            continue
+        end = b.size - b.at
         if part.opens != NULL:
-            oid = _find(components, <object>op.parts[part.by].name)
-            if oid == NULL:
-                return UNFIT
-            verdict = _put_open(b, part, value, <object>oid)
+            oid = values[part.by]
+            verdict = UNFIT if oid == NULL else _put_open(b, part, <object>values[k], <object>oid, level)
         else:
-            end = b.size - b.at
-            verdict = _put_part(b, part, value)
-            if verdict == FINE and part.default_size >= 0 and _is_default(b, part, end):
-                b.at = b.size - end     # DER leaves it out
+            verdict = _put_part(b, part, <object>values[k], level)
         if verdict != FINE:
             return verdict
-    if used != len(components):
-        return UNFIT
-    return _put_header(b, op.tag, b.size - b.at)
+        if part.default_size >= 0 and _is_default(b, part, end):
+            b.at = b.size - end     # DER leaves it out
+    return _put_header(b, op.tag, b.size - b.at - after)
 
 
-cdef int _put_choice(Buffer* b, COp* op, dict components) except -1:
+cdef int _put_choice(Buffer* b, const COp* op, PyObject** values, int level) except -1:
+    # From one value for each alternative, NULL or None for all but one.
     cdef int k, chosen = -1
-    cdef Py_ssize_t used = 0
-    cdef PyObject* found
-    if len(components) == 1:
-        for name, value in components.items():
-            for k in range(op.size):
-                if <PyObject*>name == op.parts[k].name:
-                    return UNFIT if value is None else _put_part(b, &op.parts[k], value)
     for k in range(op.size):
-        found = _find(components, <object>op.parts[k].name)
-        if found != NULL:
-            used += 1
-            if <object>found is not None:
-                if chosen >= 0:
-                    return UNFIT
-                chosen = k
-    if chosen < 0 or used != len(components):
+        if values[k] != NULL and values[k] != <PyObject*>None:
+            if chosen >= 0:
+                return UNFIT
+            chosen = k
+    if chosen < 0:
         return UNFIT
-    return _put_part(b, &op.parts[chosen], <object>_find(components, <object>op.parts[chosen].name))
+    return _put_part(b, &op.parts[chosen], <object>values[chosen], level)
 
 
-cdef int _put_repeated(Buffer* b, COp* op, list items) except -1:
-    cdef Py_ssize_t k
-    cdef list elements = items
+cdef int _sort_in(const COp* op, PyObject** values, int after, object name, object value) except -1:
+    # Put a named value into its place; the search begins behind the place of the last one.
+    cdef int k = after, tries
+    for tries in range(op.size):
+        k = k + 1 if k + 1 < op.size else 0
+        if op.parts[k].name == <PyObject*>name:
+            if values[k] != NULL:
+                break
+            values[k] = <PyObject*>value
+            return k
+    return MAX_PARTS    # unknown, or a name that is not interned: the reference engine looks closer
+
+
+cdef int _put_named(Buffer* b, const COp* op, dict components, int level) except -1:
+    # A SEQUENCE or CHOICE from a dict of its components.
+    cdef PyObject* values[MAX_PARTS]
+    cdef int k = -1
+    cdef dict kept = dict(components)   # ours: `values` only borrows, and encoding may run code that changes the other
+    memset(values, 0, op.size * sizeof(PyObject*))
+    for name, value in kept.items():
+        k = _sort_in(op, values, k, name, value)
+        if k == MAX_PARTS:
+            return UNFIT
+    return _put_sequence(b, op, values, level) if op.kind == SEQUENCE else _put_choice(b, op, values, level)
+
+
+cdef int _put_repeated(Buffer* b, const COp* op, tuple elements, int level) except -1:
+    cdef Py_ssize_t k = len(elements)
+    cdef size_t after = b.size - b.at
     cdef int verdict
-    if _check_size(op, len(elements)) != FINE:
+    if _check_size(op, k) != FINE:
         return UNFIT
-    if op.kind == SET_OF and len(elements) > 1:
+    if op.kind == SET_OF and k > 1:
         return UNFIT            # the reference engine sorts
-    k = len(elements)
     while k:
         k -= 1
-        verdict = _put_part(b, &op.parts[0], elements[k])
+        verdict = _put_part(b, &op.parts[0], elements[k], level)
         if verdict != FINE:
             return verdict
-    return _put_header(b, op.tag, b.size - b.at)
+    return _put_header(b, op.tag, b.size - b.at - after)
 
 
-cdef bytes _construct(COp* op, tuple args, dict components):
-    # The DER of a new record, from the arguments of its constructor.
+cdef int _put_plain(Buffer* b, const COp* op, object value, int level) except -1:
+    # A record from a dict or list instead of the finished record.
+    if level >= MAX_LEVELS:
+        return UNFIT            # the reference engine follows as far as Python can
+    if op.kind == SEQUENCE or op.kind == CHOICE:
+        return _put_named(b, op, <dict>value, level + 1) if type(value) is dict else UNFIT
+    if op.kind == SEQUENCE_OF or op.kind == SET_OF:
+        return _put_repeated(b, op, tuple(value), level + 1) if isinstance(value, (list, tuple)) else UNFIT
+    return UNFIT
+
+
+cdef bytes _encoded(COp* op, PyObject** values, object one):
+    # The DER of a new record; None if a value does not fit, which the reference engine has to explain.
     cdef Buffer b
     cdef int verdict = UNFIT
-    if op.kind == SEQUENCE_OF or op.kind == SET_OF:
-        if len(args) == 1 and not isinstance(args[0], (str, bytes)):
-            args = (list(args[0]),)     # ours: an iterator can be read only once, and nobody else may change the list
     _open_buffer(&b)
     try:
         if op.kind == SEQUENCE:
-            if not args:
-                verdict = _put_sequence(&b, op, components)
+            verdict = _put_sequence(&b, op, values, 0)
         elif op.kind == CHOICE:
-            if not args:
-                verdict = _put_choice(&b, op, components)
-        elif op.kind == SEQUENCE_OF or op.kind == SET_OF:
-            if not components and len(args) <= 1 and (not args or type(args[0]) is list):
-                verdict = _put_repeated(&b, op, args[0] if args else [])
+            verdict = _put_choice(&b, op, values, 0)
         elif op.kind == ANY:
-            if not components and len(args) == 1 and PyBytes_CheckExact(args[0]):
-                verdict = _put_any(&b, op, <bytes>args[0])
-        elif not components and not args:
+            if PyBytes_CheckExact(one):
+                verdict = _put_any(&b, op, <bytes>one)
+        elif op.kind == NULL_:
             verdict = _put_header(&b, op.tag, 0)
+        else:
+            verdict = _put_repeated(&b, op, <tuple>one, 0)
         if verdict == FINE:
             return PyBytes_FromStringAndSize(<char*>b.base + b.at, b.size - b.at)
+        return None
     finally:
         _close_buffer(&b)
+
+
+cdef bytes _construct(COp* op, PyObject** args, Py_ssize_t count, PyObject* names):
+    # The DER of a new record, from the arguments of its constructor as a vectorcall has them.
+    cdef PyObject* values[MAX_PARTS]
+    cdef Py_ssize_t i, named = 0 if names == NULL else PyTuple_GET_SIZE(<object>names)
+    cdef int k = -1
+    cdef bytes der = None
+    cdef object one = None
+    if op.kind == SEQUENCE or op.kind == CHOICE:
+        if count == 0:
+            memset(values, 0, op.size * sizeof(PyObject*))
+            for i in range(named):
+                k = _sort_in(op, values, k, <object>PyTuple_GET_ITEM(<object>names, i), <object>args[i])
+                if k == MAX_PARTS:
+                    break
+            if k != MAX_PARTS:
+                der = _encoded(op, values, None)
+    elif named == 0 and count == (0 if op.kind == NULL_ else 1):
+        if count:
+            one = <object>args[0]
+        if op.kind != SEQUENCE_OF and op.kind != SET_OF:
+            der = _encoded(op, NULL, one)
+        elif not isinstance(one, (str, bytes)):
+            one = tuple(one)        # ours: an iterator can be read only once, and nobody else may change a list
+            der = _encoded(op, NULL, one)
+    if der is not None:
+        return der
+    positional = [<object>args[i] for i in range(count)] if one is None else [one]
+    components = {<object>PyTuple_GET_ITEM(<object>names, i): <object>args[count + i] for i in range(named)}
     pyop = <object>op.op
-    return _encoding.encode(pyop, _explained.arguments(pyop, args, dict(components)))
+    return _encoding.encode(pyop, _explained.arguments(pyop, tuple(positional), components))
 
 
 cdef int _put_any(Buffer* b, COp* op, bytes der) except -1:

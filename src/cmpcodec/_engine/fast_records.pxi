@@ -109,7 +109,10 @@ cdef class View:
     def __init__(self, *args, **components):
         if self.source is not None or self.raw is not None:
             raise TypeError(f"a {type(self).__name__} cannot change; use replace()")
-        self.raw = _construct(_native(type(self)), args, components)
+        # Calling a record class goes by _called; this is for calls that Python makes by the older way.
+        cdef list values = [*args, *components.values()]
+        names = tuple([_intern(name) for name in components])
+        self.raw = _construct(_native(type(self)), _items(values), len(args), <PyObject*>names)
 
     @classmethod
     def decode(cls, data, *, limits=DEFAULT_LIMITS, allow=()):
@@ -274,8 +277,17 @@ cdef extern from *:
         Py_DECREF(type);
     }
 
+    static PyObject *cmpcodec_called(PyObject *cls, PyObject **args, size_t count, PyObject *names);
+
+    /* What `cls(...)` does without packing the arguments into a tuple and a dict. */
+    static PyObject *cmpcodec_vectorcall(PyObject *cls, PyObject *const *args, size_t count, PyObject *names) {
+        return cmpcodec_called(cls, (PyObject **)args, (size_t)PyVectorcall_NARGS(count), names);
+    }
+
     static void cmpcodec_adopt(PyObject *cls) {
         PyTypeObject *type = (PyTypeObject *)cls;
+        type->tp_vectorcall = cmpcodec_vectorcall;
+        Py_TYPE(cls)->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;   /* which metaclasses inherit only since 3.12 */
         type->tp_flags &= ~Py_TPFLAGS_HAVE_GC;
         type->tp_traverse = NULL;
         type->tp_clear = NULL;
@@ -311,6 +323,18 @@ cdef void _emptied "cmpcodec_emptied"(PyObject* self) noexcept:
     view.number = 0
     view.source = None
     view.raw = None
+
+
+cdef object _called "cmpcodec_called"(PyObject* cls, PyObject** args, size_t count, PyObject* names):
+    # A new record, from the arguments of its constructor.
+    cdef bytes raw = _construct(_native(<object>cls), args, count, names)
+    cdef View view = _new(<object>cls, ())
+    view.raw = raw
+    return view
+
+
+cdef extern from "Python.h":
+    PyObject** _items "PySequence_Fast_ITEMS"(object values) noexcept
 
 
 def adopt(cls):

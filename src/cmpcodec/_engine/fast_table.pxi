@@ -88,7 +88,7 @@ cdef int _load_part(CPart* c, object part, list fresh) except -1:
     c.by = part.by
     c.default_size = -1
     c.default_content = NULL
-    c.name = _keep(part.name)
+    c.name = _keep(_intern(part.name))
     c.default = _keep(None if part.default is _ops.MISSING else part.default)
     if part.default_content is not None:
         content = part.default_content

@@ -234,9 +234,9 @@ def _settle(op: Op) -> None:
     op.settle()
     for part in op.parts:
         part.settle()
+    if len(op.parts) > 32:
+        _fail(op.name, "has more than 32 components or alternatives")
     if op.kind is Kind.SEQUENCE:
-        if len(op.parts) > 32:
-            _fail(op.name, "has more than 32 components")
         for i, part in enumerate(op.parts):
             j = i
             while op.parts[j].optional and j + 1 < len(op.parts):

@@ -123,10 +123,14 @@ def _wrap(part: Part, octets: bytes) -> bytes:
 
 
 def _convert(op: Op, value: Any) -> Any:
-    """A list or tuple where a SEQUENCE OF is wanted becomes one."""
-    if op.kind in (Kind.SEQUENCE_OF, Kind.SET_OF) and isinstance(value, list | tuple):
-        try:
+    """A record from plain values: a dict for SEQUENCE and CHOICE, a list or tuple for SEQUENCE OF and SET OF."""
+    try:
+        if op.kind in (Kind.SEQUENCE, Kind.CHOICE) and type(value) is dict:
+            return op.cls(**value)
+        if op.kind in (Kind.SEQUENCE_OF, Kind.SET_OF) and isinstance(value, list | tuple):
             return op.cls(value)
-        except EncodeError as error:
-            raise Unfit(error.problem, error.path.removeprefix(op.name)) from None
+    except EncodeError as error:
+        raise Unfit(error.problem, error.path.removeprefix(op.name)) from None
+    except RecursionError:
+        raise Unfit("plain values inside each other, more levels than Python can follow") from None
     raise Unfit(f"expected {op.cls.__name__}, not {type(value).__name__}")

@@ -1,0 +1,1 @@
+"""Fuzz targets: one module each, run as `python -m fuzz.NAME`. See README.md beside this file."""

@@ -1,0 +1,48 @@
+"""Invariant: whatever the bytes, limits and leniencies, both engines accept or both refuse; the errors are alike in class,
+path, problem and offset, the records in every value, place and byte, and constructors make the same bytes of them again.
+
+Each engine has a copy of the package of its own; that of the reference engine is instrumented and guides libFuzzer.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from typing import Any
+
+from fuzz._harness import Check, Floors, count_places, run
+
+VARIANTS: tuple[tuple[tuple[Any, ...], tuple[str, ...]], ...] = (
+    ((), ()),
+    ((), ("time-offset",)),
+    ((), ()),
+    ((600, 11, 150, 3), ()),
+)
+"""Limits and leniencies; which of them an input is decoded with follows from its checksum, so that it can be repeated."""
+
+
+def prepare() -> Check:
+    import atheris
+
+    from tests.agreement import Pair
+    from tests.engines import engine, running
+
+    fast = running()
+    with atheris.instrument_imports(include=["cmpcodec"]):
+        slow = engine("python")
+    for one, name, module in ((fast, "cython", "fast"), (slow, "python", "reference.records")):
+        assert one.package.engine == one.name == name
+        assert one.types["cmp.PKIMessage"].__mro__[-2].__module__ == f"cmpcodec._engine.{module}"
+    count_places(slow.room("_engine.reference.tree")._Growth)
+    pair = Pair(fast, slow)
+
+    def check(data: bytes) -> bool:
+        limits, allow = VARIANTS[zlib.crc32(data) % len(VARIANTS)]
+        accepted = pair.decode("cmp.PKIMessage", data, limits, allow)
+        return accepted or (bool(limits) and pair.decode("cmp.PKIMessage", data))
+
+    return check
+
+
+if __name__ == "__main__":
+    sys.exit(run("fuzz.engines", prepare, Floors(per_second=20, coverage=400, modules=15)))
