@@ -11,6 +11,7 @@ import pytest
 
 import cmpcodec
 from cmpcodec import Limits, LimitExceeded
+from cmpcodec._engine.values import MAX_DEPTH
 from tests.engines import running
 from tests.mutations import length_octets, tlv
 
@@ -109,14 +110,14 @@ def test_depth_counts_explicit_tags() -> None:
 
 
 def test_depth_has_an_end_that_no_limit_raises() -> None:
-    record = Chain.decode(chain(0xFFFF), limits=WIDE)
-    assert "more than 65535 levels" in refused(Chain, chain(0x10000), WIDE)
+    record = Chain.decode(chain(MAX_DEPTH), limits=WIDE)
+    assert f"more than {MAX_DEPTH} levels" in refused(Chain, chain(MAX_DEPTH + 1), WIDE)
     levels = 1
     inner = record
     while inner.next is not None:
         inner, levels = inner.next, levels + 1
-    assert levels == 0xFFFF
-    del inner, record  # 65535 records that hold each other
+    assert levels == MAX_DEPTH
+    del inner, record  # records that hold each other end by recursion: hence a bound that no limit raises
 
 
 def test_depth_of_100_000_levels() -> None:

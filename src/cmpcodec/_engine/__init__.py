@@ -30,7 +30,7 @@ else:
         if wanted == "cython":
             raise ImportError(
                 "CMPCODEC_ENGINE=cython asks for the compiled engine, which this installation lacks "
-                f"({error}); `python -m cmpcodec doctor` tells how to get it"
+                f"({error}); `python -m cmpcodec doctor`, run without that variable, tells how to get it"
             ) from error
         from .reference import Child, Field, Items, View, adopt, children, pbm_key
 

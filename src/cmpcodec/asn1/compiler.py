@@ -139,7 +139,6 @@ def _part(place: str, name: str, hint: Any, fresh: list[Op], siblings: tuple[str
             _fail(place, f"is open by {opened.by!r}, which is no component before it")
         part.by = siblings.index(opened.by)
         part.opens = opened.types
-        opened.types.compile = compile_open
     return part
 
 

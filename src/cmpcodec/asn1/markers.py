@@ -5,7 +5,7 @@ Markers only carry information; `compiler` reads them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView
+from collections.abc import ItemsView
 from datetime import datetime
 from typing import Any
 
@@ -86,7 +86,6 @@ class OpenTypes:
         self.parts: dict[str, Part] = {}
         """The types that were used so far, compiled; the engines look here first."""
         self._types: dict[str, Any] = {}
-        self.compile: Callable[[str, Any], Part]
 
     def __setitem__(self, oid: ObjectIdentifier, annotation: Any) -> None:
         if oid in self._types and self._types[oid] is not annotation:
@@ -104,7 +103,9 @@ class OpenTypes:
         """The compiled type for an OID, None if there is none."""
         part = self.parts.get(oid)
         if part is None and oid in self._types:
-            part = self.parts[oid] = self.compile(self.name, self._types[oid])
+            from .compiler import compile_open  # which imports this file
+
+            part = self.parts[oid] = compile_open(self.name, self._types[oid])
         return part
 
 
