@@ -136,13 +136,13 @@ def count_places(growth: Any) -> None:
 
     counters = [(atheris._reserve_counter(), atheris._reserve_counter()) for _ in range(_PLACES)]
     numbers: dict[Any, int] = {}
-    place, reached = growth.place, atheris._trace_branch
+    place = growth.place
 
     def counted(self: Any, part: Any, *rest: Any) -> Any:
         tried, found = counters[numbers.setdefault(part, len(numbers)) % _PLACES]
-        reached(tried)
+        atheris._trace_branch(tried)  # looked up each time: Setup() exchanges it
         node = place(self, part, *rest)
-        reached(found)
+        atheris._trace_branch(found)
         return node
 
     growth.place = counted

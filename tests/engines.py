@@ -94,6 +94,10 @@ def _collect(package: Any) -> Engine:
         if cls not in bases and cls.__module__.startswith(ours) and cls.__name__ != "_Sequenced":
             asn1.compile_type(cls)
             assert one.types.setdefault(one.key(cls), cls) is cls, f"two types are called {one.key(cls)}"
+    for cls in one.types.values():
+        for part in cls._op.parts:
+            for oid, _ in () if part.opens is None else part.opens.items():
+                part.opens.part(oid)
     return one
 
 

@@ -31,6 +31,7 @@ from cpython.datetime cimport (
     import_datetime,
 )
 from cpython.dict cimport PyDict_GetItemWithError
+from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.number cimport PyNumber_AsSsize_t
 from cpython.object cimport PyObject, PyObject_TypeCheck, PyTypeObject
@@ -47,6 +48,7 @@ from sys import intern as _intern
 
 from cmpcodec._engine import ops as _ops
 from cmpcodec._engine import values as _values
+from cmpcodec._engine.reference import answers as _answers
 from cmpcodec._engine.reference import encoding as _encoding
 from cmpcodec._engine.reference import leaves as _slow
 from cmpcodec._engine.reference import records as _explained

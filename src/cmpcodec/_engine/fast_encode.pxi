@@ -84,12 +84,12 @@ cdef int _put_header(Buffer* b, uint8_t tag, size_t length) except -1:
 
 cdef int _put_integer(Buffer* b, const COp* op, object value) except -1:
     cdef int64_t number
+    cdef int overflow = 0
     cdef uint8_t octet
     if not isinstance(value, int) or isinstance(value, bool):
         return UNFIT
-    try:
-        number = value
-    except OverflowError:
+    number = PyLong_AsLongLongAndOverflow(value, &overflow)
+    if overflow:
         return _put_slowly(b, op, value)
     while True:
         octet = number & 0xFF
@@ -101,10 +101,8 @@ cdef int _put_integer(Buffer* b, const COp* op, object value) except -1:
 
 cdef int _put_slowly(Buffer* b, const COp* op, object value) except -1:
     # By the reference engine: rare values.
-    cdef bytes octets
-    try:
-        octets = _slow.write(<object>op.op, value)
-    except _slow.Unfit:
+    cdef bytes octets = _answers.octets(<object>op.op, value)
+    if octets is None:
         return UNFIT
     _put(b, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
     return FINE
@@ -113,6 +111,7 @@ cdef int _put_slowly(Buffer* b, const COp* op, object value) except -1:
 cdef int _put_bits(Buffer* b, const COp* op, object value) except -1:
     cdef bytes data
     cdef int64_t unused
+    cdef int overflow = 0
     cdef Py_ssize_t n
     if op.named != NULL or type(value) is not BitString or PyTuple_GET_SIZE(value) != 2:
         return _put_slowly(b, op, value)
@@ -120,11 +119,8 @@ cdef int _put_bits(Buffer* b, const COp* op, object value) except -1:
         return _put_slowly(b, op, value)
     data = (<tuple>value)[0]
     n = PyBytes_GET_SIZE(data)
-    try:
-        unused = (<tuple>value)[1]
-    except OverflowError:
-        return UNFIT
-    if unused < 0 or unused > 7 or (unused and n == 0):
+    unused = PyLong_AsLongLongAndOverflow((<tuple>value)[1], &overflow)
+    if overflow or unused < 0 or unused > 7 or (unused and n == 0):
         return UNFIT
     if n and (<uint8_t>PyBytes_AS_STRING(data)[n - 1]) & ((1 << unused) - 1):
         return UNFIT
@@ -142,9 +138,8 @@ cdef int _put_oid(Buffer* b, const COp* op, object value) except -1:
     if found != NULL:
         octets = <bytes>found
     else:
-        try:
-            octets = _slow.write_oid(<object>op.op, value)
-        except _slow.Unfit:
+        octets = _answers.octets(<object>op.op, value)
+        if octets is None:
             return UNFIT
         if len(octets) <= MAX_KNOWN_OID_OCTETS:
             if len(WRITTEN_OIDS) >= MAX_WRITTEN_OIDS:

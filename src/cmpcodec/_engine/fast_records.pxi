@@ -50,11 +50,8 @@ cdef class Explain:
     cdef object allow
 
     def __call__(self):
-        try:
-            _tree.grow_all(self.part, self.data, self.limits, self.allow)
-        except _tree.Refused as refused:
-            return refused.path, refused.problem, refused.offset
-        return self.part.name, _disagreement, 0
+        found = _answers.why(self.part, self.data, self.limits, self.allow)
+        return (self.part.name, _disagreement, 0) if found is None else found
 
 
 cdef int _refuse(int verdict, COp* op, bytes data, object limits, object allow) except -1:
@@ -127,7 +124,7 @@ cdef class View:
             data = checked_input(data, allow)
             allow = frozenset(allow)
         source = _parse(op, <bytes>data, limits, allow)
-        view = _new(cls, ())
+        view = _new(cls, View, ())
         view.source = source
         return view
 
@@ -296,14 +293,14 @@ cdef extern from *:
     }
 
     /* A record without going through its __init__. */
-    static PyObject *cmpcodec_new(PyObject *cls, PyObject *none) {
+    static PyObject *cmpcodec_new(PyObject *cls, PyObject *view, PyObject *none) {
         PyTypeObject *type = (PyTypeObject *)cls;
         if (cmpcodec_spares && type->tp_dealloc == cmpcodec_dealloc)
             return PyObject_Init(cmpcodec_spare[--cmpcodec_spares], type);
-        return type->tp_new(type, none, NULL);
+        return ((PyTypeObject *)view)->tp_new(type, none, NULL);
     }
     """
-    View _new "cmpcodec_new"(object cls, object none)
+    View _new "cmpcodec_new"(object cls, object view, object none)
     void _adopt "cmpcodec_adopt"(object cls) noexcept
 
 
@@ -328,7 +325,7 @@ cdef void _emptied "cmpcodec_emptied"(PyObject* self) noexcept:
 cdef object _called "cmpcodec_called"(PyObject* cls, PyObject** args, size_t count, PyObject* names):
     # A new record, from the arguments of its constructor.
     cdef bytes raw = _construct(_native(<object>cls), args, count, names)
-    cdef View view = _new(<object>cls, ())
+    cdef View view = _new(<object>cls, View, ())
     view.raw = raw
     return view
 
@@ -339,7 +336,8 @@ cdef extern from "Python.h":
 
 def adopt(cls):
     """Prepare a class that was derived from View; called once per class, before it has instances."""
-    if not isinstance(cls, type) or not issubclass(cls, View) or cls.__basicsize__ != View.__basicsize__:
+    if not isinstance(cls, type) or not issubclass(cls, View) or cls.__basicsize__ != View.__basicsize__ \
+            or cls.__dictoffset__ or cls.__weakrefoffset__:
         raise TypeError(f"{cls!r} is no record class without attributes of its own")
     _adopt(cls)
 
@@ -399,7 +397,7 @@ cdef object _value(Source source, uint32_t number):
     if op.cls == NULL:
         content = node.start + node.header
         return _read_leaf(op, <const uint8_t*>PyBytes_AS_STRING(source.data) + content, node.end - content)
-    view = _new(<object>op.cls, ())
+    view = _new(<object>op.cls, View, ())
     view.source = source
     view.number = number
     return view

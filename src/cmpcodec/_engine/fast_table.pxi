@@ -76,7 +76,7 @@ cdef PyObject* _keep(object thing) except NULL:
     return <PyObject*>thing
 
 
-cdef int _load_part(CPart* c, object part, list fresh) except -1:
+cdef int _load_part(CPart* c, object part, dict fresh) except -1:
     cdef bytes content
     c.op = _load_op(part.op, fresh)
     c.outer = part.outer
@@ -101,21 +101,18 @@ cdef int _load_part(CPart* c, object part, list fresh) except -1:
 
 
 cdef COp* _load(object op) except NULL:
-    # The structure of an op and of all that it contains; nothing stays if that fails half way.
-    cdef list fresh = []
+    # The structure of an op and of all that it contains; none is seen by others before all are complete.
+    cdef dict fresh = {}
     cdef COp* c
     if op.native is not None:
         return (<Native>op.native).op
-    try:
-        c = _load_op(op, fresh)
-    except BaseException:
-        for one in fresh:
-            one.native = None
-        raise
+    c = _load_op(op, fresh)
+    for one, native in fresh.items():
+        one.native = native
     return c
 
 
-cdef COp* _load_op(object op, list fresh) except NULL:
+cdef COp* _load_op(object op, dict fresh) except NULL:
     global OPS, OPS_SIZE
     cdef COp* c
     cdef COp** grown
@@ -123,6 +120,8 @@ cdef COp* _load_op(object op, list fresh) except NULL:
     cdef int i
     if op.native is not None:
         return (<Native>op.native).op
+    if op in fresh:
+        return (<Native>fresh[op]).op
     if OPS_SIZE >= 0xFFFF:
         raise TypeError("more than 65535 types")
     grown = <COp**>realloc(OPS, (OPS_SIZE + 1) * sizeof(COp*))
@@ -137,8 +136,7 @@ cdef COp* _load_op(object op, list fresh) except NULL:
     OPS_SIZE += 1
     native = Native.__new__(Native)
     native.op = c
-    fresh.append(op)
-    op.native = native
+    fresh[op] = native
     c.op = _keep(op)
     c.kind = op.kind
     c.tag = op.tag

@@ -36,6 +36,12 @@ class RecordType(type):
         """Options: `size` and `limit` of a SEQUENCE OF, `nesting` of a type that contains itself, `tag` of a TLV."""
         if "__annotate__" in namespace or "__annotate_func__" in namespace:
             raise TypeError(f"{name}: schema files begin with `from __future__ import annotations`")
+        for base in bases:
+            if not isinstance(base, RecordType) and base not in (View, Items, Generic):
+                raise TypeError(f"{name}: a record class derives from record classes only, not from {base.__name__}")
+        for forbidden in ("__init__", "__new__", "__slots__"):
+            if forbidden in namespace:
+                raise TypeError(f"{name}: a record class has no {forbidden} of its own; its annotations say what it takes")
         annotations: dict[str, str] = namespace.get("__annotations__", {})
         names = tuple(n for n, text in annotations.items() if not text.startswith("ClassVar"))
         defaults = {n: namespace.pop(n) for n in names if n in namespace}
