@@ -141,7 +141,7 @@ def attempt(operation: Callable[..., Any], index: int, burst: int) -> Any:
     except MemoryError:
         return MemoryError
     except SystemError as error:
-        if str(error) == "error return without exception set" and FORGETFUL:
+        if FORGETFUL and ("error return without exception set" in str(error) or "returned NULL without setting" in str(error)):
             return MemoryError
         raise
     finally:

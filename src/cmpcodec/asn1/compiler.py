@@ -15,8 +15,8 @@ from .._engine import ops
 from .._engine.ops import EVERY_TAG, Kind, Op, Part
 from .._engine.reference.leaves import Unfit, write
 from .._engine.values import BitString, NamedBits, ObjectIdentifier
-from .markers import Default, Explicit, Implicit, Open, Size, UniversalTag
-from .records import TLV, Choice, Null, Record, SequenceOf, SetOf
+from .markers import Default, Explicit, Implicit, Open, OpenTypes, Size, UniversalTag
+from .records import TLV, Choice, Null, Record, RecordType, SequenceOf, SetOf
 from .records import Sequence as SequenceRecord
 
 _PRIMITIVES: dict[type, tuple[Kind, int]] = {
@@ -252,3 +252,7 @@ def compile_open(name: str, annotation: Any) -> Part:
     hint, markers, _ = _unfold(name, annotation)
     op = _type(name, hint, markers, fresh)
     return op.root
+
+
+RecordType._compile = compile_type
+OpenTypes.compile = staticmethod(compile_open)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import ItemsView
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from .._engine import ops
 from .._engine.ops import Part
@@ -81,6 +81,9 @@ class OpenTypes:
     classes or annotations such as ``datetime``. Once a type was used, it cannot be exchanged.
     """
 
+    compile: ClassVar[Any]
+    """The compiler puts itself here when it is imported."""
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.parts: dict[str, Part] = {}
@@ -103,9 +106,7 @@ class OpenTypes:
         """The compiled type for an OID, None if there is none."""
         part = self.parts.get(oid)
         if part is None and oid in self._types:
-            from .compiler import compile_open  # which imports this file
-
-            part = self.parts[oid] = compile_open(self.name, self._types[oid])
+            part = self.parts[oid] = self.compile(self.name, self._types[oid])
         return part
 
 

@@ -5,7 +5,7 @@ A class remembers the names of its components and its options; the rest waits fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, overload
 
 from .._engine import Field, Items, View, adopt, children
@@ -41,7 +41,9 @@ class RecordType(type):
                 raise TypeError(f"{name}: a record class derives from record classes only, not from {base.__name__}")
         for forbidden in ("__init__", "__new__", "__slots__"):
             if forbidden in namespace:
-                raise TypeError(f"{name}: a record class has no {forbidden} of its own; its annotations say what it takes")
+                raise TypeError(
+                    f"{name}: a record class has no {forbidden} of its own; its annotations say what it takes"
+                )
         annotations: dict[str, str] = namespace.get("__annotations__", {})
         names = tuple(n for n, text in annotations.items() if not text.startswith("ClassVar"))
         defaults = {n: namespace.pop(n) for n in names if n in namespace}
@@ -65,10 +67,8 @@ class RecordType(type):
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
         super().__init__(name, bases, namespace)
 
-    def _compile(cls) -> Op:
-        from .compiler import compile_type
-
-        return compile_type(cls)  # type: ignore[arg-type]  # every class of this metaclass is a Record
+    _compile: Callable[[Any], Op]
+    """The compiler puts itself here when it is imported."""
 
 
 def _shown(value: Any) -> str:

@@ -131,6 +131,8 @@ def _convert(op: Op, value: Any) -> Any:
             return op.cls(value)
     except EncodeError as error:
         raise Unfit(error.problem, error.path.removeprefix(op.name)) from None
+    except TypeError as error:
+        raise Unfit(str(error)) from None
     except RecursionError:
         raise Unfit("plain values inside each other, more levels than Python can follow") from None
     raise Unfit(f"expected {op.cls.__name__}, not {type(value).__name__}")
