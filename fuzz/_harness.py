@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -126,26 +126,39 @@ def _watch(module: str, arguments: list[str], tally: Path, floors: Floors | None
     return 1 if shortfalls else 0
 
 
-def count_places(growth: Any) -> None:
-    """Make libFuzzer see which components of which types were tried, and which were found.
+class Places:
+    """Counters of libFuzzer for whatever a target names: places of types, kinds of refusals.
 
-    The engines execute a table: coverage of their code cannot tell a revocation from an enrolment. `growth` is the
-    class of the reference engine whose method `place` is called for each.
+    The engines execute a table: coverage of their code cannot tell a revocation from an enrolment.
     """
-    import atheris
 
-    counters = [(atheris._reserve_counter(), atheris._reserve_counter()) for _ in range(_PLACES)]
-    numbers: dict[Any, int] = {}
-    place = growth.place
+    def __init__(self) -> None:
+        import atheris
 
-    def counted(self: Any, part: Any, *rest: Any) -> Any:
-        tried, found = counters[numbers.setdefault(part, len(numbers)) % _PLACES]
-        atheris._trace_branch(tried)  # looked up each time: Setup() exchanges it
-        node = place(self, part, *rest)
-        atheris._trace_branch(found)
-        return node
+        self._atheris = atheris
+        self._counters = [atheris._reserve_counter() for _ in range(_PLACES)]
+        self._numbers: dict[Hashable, int] = {}
 
-    growth.place = counted
+    def count(self, place: Hashable) -> None:
+        """Tell libFuzzer that this place was reached."""
+        number = self._numbers.get(place)
+        if number is None:
+            number = len(self._numbers)
+            if number >= _PLACES:
+                number = hash(place) % _PLACES
+            else:
+                self._numbers[place] = number
+        self._atheris._trace_branch(self._counters[number])  # looked up each time: Setup() exchanges it
+
+    def refusal(self, path: str, problem: str) -> None:
+        """Count a refusal: the last two steps of its path, whatever the numbers of elements, and its first word."""
+        steps = re.sub(r"\d+", "", path).split(".")
+        self.count((*steps[-2:], problem.partition(" ")[0]))
+
+    def record(self, record: Any, children: Any) -> None:
+        """Count which components a record has."""
+        for child in children:
+            self.count((type(record).__name__, child.name, type(child.value).__name__))
 
 
 def _fuzz(prepare: Callable[[], Check]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from fuzz._harness import Check, Floors, count_places, run
+from fuzz._harness import Check, Floors, Places, run
 
 
 def prepare() -> Check:
@@ -21,9 +21,9 @@ def prepare() -> Check:
         from cmpcodec import _engine
         from cmpcodec._engine.reference import tree
         from cmpcodec.asn1 import Choice, compile_type
-    count_places(tree._Growth)
     assert cmpcodec.engine == "cython"
     assert _engine.View.__module__ == "cmpcodec._engine.fast"
+    places = Places()
     root, limits = compile_type(cmpcodec.PKIMessage).root, cmpcodec.Limits()
 
     def read(message: Any) -> None:
@@ -33,6 +33,7 @@ def prepare() -> Check:
             record = unread.pop()
             der, found = record.der, cmpcodec.children(record)
             assert type(der) is bytes
+            places.record(record, found)
             for child in found:
                 assert 0 <= child.start < child.end
                 if isinstance(child.value, cmpcodec.Record):
@@ -64,6 +65,7 @@ def prepare() -> Check:
             assert isinstance(error, cmpcodec.LimitExceeded) is expected.limit
             assert 0 <= error.offset <= len(data)
             assert str(error) == f"{error.path}: {error.problem}, at byte {error.offset}"
+            places.refusal(error.path, error.problem)
             return False
         assert expected is None, f"only the reference engine refuses: {expected}"
         assert message.der == data

@@ -11,6 +11,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, Final
 
+from .values import MAX_INPUT
+
 
 class Kind(IntEnum):
     """How the content of a type is built, and so which branch of an engine handles it."""
@@ -33,6 +35,8 @@ class Kind(IntEnum):
 CONSTRUCTED: Final = 0x20
 CONTEXT: Final = 0x80
 EVERY_TAG: Final = frozenset(range(256))
+WHOLE_TAGS: Final = frozenset(octet for octet in EVERY_TAG if octet & 0x1F != 0x1F and octet & 0xDF)
+"""Identifier octets that are a tag by themselves: no further octets follow, and they are not the reserved tag 0."""
 
 TAG_BOOLEAN: Final = 0x01
 TAG_INTEGER: Final = 0x02
@@ -85,15 +89,19 @@ class Op:
     `limit` is our own bound on elements, `nesting` how often the type may contain itself (0: no bound). `named` is
     the IntEnum or NamedBits class of an INTEGER or BIT STRING with names. `select` maps the first identifier octet
     of a CHOICE to the number of the alternative. `root` is the type used on its own. `native` belongs to the compiled
-    engine.
+    engine. For the reference engine is worked out beforehand: `holds`, whether values contain values of `parts`;
+    `free`, whether any octets at all are a content of the type; `most`, how many elements there may be.
     """
 
     __slots__ = (
         "cls",
+        "free",
         "high",
+        "holds",
         "kind",
         "limit",
         "low",
+        "most",
         "name",
         "named",
         "native",
@@ -117,10 +125,15 @@ class Op:
         self.named: Any = None
         self.select: dict[int, int] = {}
         self.native: Any = None
+        self.holds = kind <= Kind.CHOICE
+        self.free = False
+        self.most = MAX_INPUT
         self.root: Part
 
     def settle(self) -> None:
         """Finish a type whose parts are all known."""
+        self.free = self.kind is Kind.ANY or (self.kind is Kind.OCTETS and not self.low and self.high is None)
+        self.most = min(bound for bound in (self.high, self.limit, MAX_INPUT) if bound is not None)
         self.root = Part(self.name, self)
         self.root.settle()
 
@@ -139,9 +152,11 @@ class Part:
     """One place of a type inside another.
 
     `outer` is the identifier octet of an EXPLICIT tag, `tag` the identifier octet of the value itself after any
-    IMPLICIT tag (0: the op's own choice of tags). `first` holds the octets that announce this part. `default` is the
-    DEFAULT value (`MISSING`: none) and `default_content` its content octets. `opens` maps the text of the OID in the
-    sibling component number `by` to the Part that the value of an open type has then.
+    IMPLICIT tag (0: the op's own choice of tags). `first` holds the octets that announce this part, `inner` those
+    that may stand behind an EXPLICIT tag, `plain` those that are all of the tags that a value here has; `levels` is
+    how many TLVs inside each other it is. `default` is the DEFAULT value (`MISSING`: none) and `default_content` its
+    content octets. `opens` maps the text of the OID in the sibling component number `by` to the Part that the value
+    of an open type has then.
     """
 
     __slots__ = (
@@ -149,11 +164,14 @@ class Part:
         "default",
         "default_content",
         "first",
+        "inner",
+        "levels",
         "name",
         "op",
         "opens",
         "optional",
         "outer",
+        "plain",
         "tag",
     )
 
@@ -164,17 +182,19 @@ class Part:
         self.tag = tag or op.tag
         self.optional = optional
         self.first: frozenset[int] = frozenset()
+        self.inner: frozenset[int] = frozenset()
+        self.plain: frozenset[int] = frozenset()
+        self.levels = (1 if outer else 0) + (0 if op.kind is Kind.CHOICE else 1)
         self.default: Any = MISSING
         self.default_content: bytes | None = None
         self.opens: Any = None
         self.by = 0
 
     def settle(self) -> None:
-        """Compute `first` once the op is complete."""
-        if self.outer or self.tag:
-            self.first = frozenset((self.outer or self.tag,))
-        else:
-            self.first = self.op.first
+        """Compute the sets of octets once the op is complete."""
+        self.inner = frozenset((self.tag,)) if self.tag else self.op.first
+        self.first = frozenset((self.outer,)) if self.outer else self.inner
+        self.plain = frozenset() if self.outer else self.inner & WHOLE_TAGS
 
     def __repr__(self) -> str:
         return f"<Part {self.name}: {self.op.name}>"

@@ -70,14 +70,12 @@ def encode(op: Op, values: Any) -> bytes:
 def _any(op: Op, der: Any) -> bytes:
     if not isinstance(der, bytes | bytearray | memoryview):
         raise Unfit(f"expected the DER of one value as bytes, not {type(der).__name__}")
-    der = bytes(der)
-    part = Part(op.name, op)
-    part.settle()
+    octets = bytes(der)
     try:
-        grow(part, der, 0, len(der), UNLIMITED)
+        grow(op.root, octets, 0, len(octets), UNLIMITED)
     except Refused as refused:
         raise Unfit(f"{refused.problem}, at byte {refused.offset}") from None
-    return der
+    return octets
 
 
 def _component(part: Part, value: Any, op: Op, values: Sequence[Any]) -> bytes:

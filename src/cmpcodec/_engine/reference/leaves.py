@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from ..ops import (
     TAG_BMP,
@@ -36,6 +36,8 @@ from ..values import (
     ObjectIdentifier,
 )
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
 
 class Flaw(Exception):
     """What is wrong with the input and where; `limit` if it is well-formed but more than is allowed."""
@@ -54,6 +56,15 @@ class Unfit(Exception):
         super().__init__(problem, path)
         self.problem = problem
         self.path = path
+
+
+def _by_kind(functions: dict[Kind, _Function]) -> list[_Function | Callable[..., NoReturn]]:
+    """The functions as a list, which Python looks up faster by an IntEnum than a dict."""
+    return [functions.get(kind, _never) for kind in Kind]
+
+
+def _never(*arguments: object) -> NoReturn:
+    raise AssertionError("no primitive type")
 
 
 # --- check ---------------------------------------------------------------------------------------------------------
@@ -89,6 +100,9 @@ def _check_bits(op: Op, data: bytes, start: int, end: int, allow: Collection[str
 
 
 def _check_oid(op: Op, data: bytes, start: int, end: int, allow: Collection[str]) -> None:
+    # Nearly all are complete, have no octet that could pad an arc, and are shorter than any limit.
+    if start < end <= start + MAX_ARC_OCTETS and data[end - 1] < 0x80 and data.find(0x80, start, end) < 0:
+        return
     if start == end:
         raise Flaw("OBJECT IDENTIFIER without content", start)
     if end - start > MAX_OID_OCTETS:
@@ -152,9 +166,17 @@ _TIME = {
     ),
     TAG_UTC_TIME: re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)()Z()()()\Z"),
 }
+_CERTAIN = {  # whole seconds of days that every month has
+    TAG_GENERALIZED_TIME: re.compile(
+        rb"[12]\d{3}(?:0[1-9]|1[012])(?:0[1-9]|1\d|2[0-8])(?:[01]\d|2[0-3])[0-5]\d[0-5]\dZ"
+    ),
+    TAG_UTC_TIME: re.compile(rb"\d\d(?:0[1-9]|1[012])(?:0[1-9]|1\d|2[0-8])(?:[01]\d|2[0-3])[0-5]\d[0-5]\dZ"),
+}
 
 
 def _check_time(op: Op, data: bytes, start: int, end: int, allow: Collection[str]) -> None:
+    if _CERTAIN[op.tag].fullmatch(data, start, end):
+        return
     match = _TIME[op.tag].match(data[start:end]) if end - start <= 40 else None
     if match is None or (match[8] and TIME_OFFSET not in allow):
         form = "YYYYMMDDHHMMSS[.f]Z" if op.tag == TAG_GENERALIZED_TIME else "YYMMDDHHMMSSZ"
@@ -179,16 +201,18 @@ def _check_boolean(op: Op, data: bytes, start: int, end: int, allow: Collection[
         raise Flaw("BOOLEAN is neither 00 nor FF", start)
 
 
-check: dict[Kind, Callable[[Op, bytes, int, int, Collection[str]], None]] = {
-    Kind.INTEGER: _check_integer,
-    Kind.OCTETS: _check_octets,
-    Kind.BITS: _check_bits,
-    Kind.OID: _check_oid,
-    Kind.TEXT: _check_text,
-    Kind.TIME: _check_time,
-    Kind.NULL: _check_null,
-    Kind.BOOLEAN: _check_boolean,
-}
+check = _by_kind(
+    {
+        Kind.INTEGER: _check_integer,
+        Kind.OCTETS: _check_octets,
+        Kind.BITS: _check_bits,
+        Kind.OID: _check_oid,
+        Kind.TEXT: _check_text,
+        Kind.TIME: _check_time,
+        Kind.NULL: _check_null,
+        Kind.BOOLEAN: _check_boolean,
+    }
+)
 
 
 # --- read ----------------------------------------------------------------------------------------------------------
@@ -251,15 +275,17 @@ def _read_boolean(op: Op, data: bytes, start: int, end: int) -> bool:
     return data[start] != 0
 
 
-read: dict[Kind, Callable[[Op, bytes, int, int], Any]] = {
-    Kind.INTEGER: _read_integer,
-    Kind.OCTETS: _read_octets,
-    Kind.BITS: read_bits,
-    Kind.OID: read_oid,
-    Kind.TEXT: read_text,
-    Kind.TIME: read_time,
-    Kind.BOOLEAN: _read_boolean,
-}
+read = _by_kind(
+    {
+        Kind.INTEGER: _read_integer,
+        Kind.OCTETS: _read_octets,
+        Kind.BITS: read_bits,
+        Kind.OID: read_oid,
+        Kind.TEXT: read_text,
+        Kind.TIME: read_time,
+        Kind.BOOLEAN: _read_boolean,
+    }
+)
 
 
 # --- write ---------------------------------------------------------------------------------------------------------
@@ -336,6 +362,7 @@ def write_oid(op: Op, value: Any) -> bytes:
 def write_text(op: Op, value: Any) -> bytes:
     """Octets of a string type, its repertoire and size checked."""
     _expect(value, str)
+    octets: bytes
     try:
         octets = value.encode(_CODECS.get(op.tag, "ascii"))
         _check_text(op, octets, 0, len(octets), ())
@@ -381,7 +408,7 @@ _write: dict[Kind, Callable[[Op, Any], bytes]] = {
 
 def write(op: Op, value: Any) -> bytes:
     """Content octets of a value of a primitive type; Unfit if it does not fit."""
-    octets = _write[op.kind](op, value)
+    octets: bytes = _write[op.kind](op, value)
     if op.kind is Kind.OCTETS and not op.low <= len(octets) <= (len(octets) if op.high is None else op.high):
         raise Unfit(f"{len(octets)} octets do not fit its SIZE")
     return octets

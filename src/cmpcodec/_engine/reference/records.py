@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterator
-from contextlib import suppress
-from typing import Any, ClassVar, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 from ...errors import DecodeError, LimitExceeded
 from ..ops import MISSING, Kind, Op, Part
 from ..values import LENIENCIES, Limits
 from .encoding import encode, length_octets
 from .leaves import read
-from .tree import UNLIMITED, Node, Refused, grow, grow_all
+from .tree import UNLIMITED, Place, Refused, grow, grow_all, part_of
 
 _DEFAULT_LIMITS = Limits()
+_set = object.__setattr__
+"""What fills a new view; its own __setattr__ refuses."""
 
 
 class Child(NamedTuple):
@@ -95,17 +96,16 @@ class View:
     __slots__ = ("_node", "_source", "_values")
 
     _op: ClassVar[Any] = None
-    _node: Node | None
-    _source: _Source
-    _values: dict[int, Any]
+    if TYPE_CHECKING:  # because the schema language looks up the annotations of a record class
+        _node: Place | None
+        _source: _Source
+        _values: dict[int, Any]
 
     def __init__(self, *args: Any, **components: Any) -> None:
         if hasattr(self, "_source"):
             raise TypeError(f"a {type(self).__name__} cannot change; use replace()")
         op = operation(type(self))
-        self._source = _Source(encode(op, arguments(op, args, components)), UNLIMITED, ())
-        self._node = None
-        self._values = {}
+        _fill(self, _Source(encode(op, arguments(op, args, components)), UNLIMITED, ()), None)
 
     @classmethod
     def decode(
@@ -128,7 +128,7 @@ class View:
             error = LimitExceeded if refused.limit else DecodeError
             raise error(refused.path, refused.problem, refused.offset) from None
         view = cls.__new__(cls)
-        view._source, view._node, view._values = _Source(octets, limits, allow), node, {}
+        _fill(view, _Source(octets, limits, allow), node)
         return view
 
     @property
@@ -137,64 +137,64 @@ class View:
         data, node = self._source.data, self._node
         if node is None:
             return data
-        if node.op.tag and data[node.start] != node.op.tag:
-            return bytes((node.op.tag,)) + data[node.start + 1 : node.end]
-        return data[node.start : node.end]
+        op, start, _, end, *_ = node
+        if op.tag and data[start] != op.tag:
+            return bytes((op.tag,)) + data[start + 1 : end]
+        return data[start:end]
 
-    def _tree(self) -> Node:
-        if self._node is None:
-            source = self._source
-            self._node = grow(operation(type(self)).root, source.data, 0, len(source.data), UNLIMITED, LENIENCIES)
-        return self._node
+    def _tree(self) -> Place:
+        node = self._node
+        if node is None:
+            data = self._source.data
+            node = grow(operation(type(self)).root, data, 0, len(data), UNLIMITED, LENIENCIES)
+            _set(self, "_node", node)
+        return node
 
     def _child(self, number: int) -> Any:
         """The value at a place of the node, None if it is empty; made once."""
         try:
             return self._values[number]
         except KeyError:
-            node = self._tree()
-            child = node.children[number]
-            if child is None:
-                part = node.op.parts[number]
-                value = None if part.default is MISSING else part.default
-            else:
-                value = self._value(node, child, number)
-            return self._values.setdefault(number, value)
+            return self._values.setdefault(number, self._made(number))
 
-    def _value(self, node: Node, child: Node, number: int) -> Any:
-        if node.op.kind is Kind.SEQUENCE:
-            part = node.op.parts[number]
+    def _made(self, number: int) -> Any:
+        op, *_, children = self._tree()
+        child = children[number]
+        if op.kind is Kind.SEQUENCE:
+            part = op.parts[number]
+            if child is None:
+                return None if part.default is MISSING else part.default
             if part.opens is not None:
-                opened = part.opens.part(self._child(part.by))
-                if opened is not None:
-                    source = self._source
-                    with suppress(Refused):  # a value that does not conform stays closed
-                        child = grow(
-                            opened,
-                            source.data,
-                            child.start,
-                            child.end,
-                            source.limits,
-                            source.allow,
-                            child.depth - 1,
-                            child.nest,
-                        )
+                child = self._opened(part, child)
+        assert child is not None
         return _make(self._source, child)
+
+    def _opened(self, part: Part, child: Place) -> Place:
+        """The node of the value of an open type; that of its TLV if the type is not known or the value is not of it."""
+        opened = part.opens.part(self._child(part.by))
+        if opened is None:
+            return child
+        source = self._source
+        _, start, _, end, depth, nest, _ = child
+        try:
+            return grow(opened, source.data, start, end, source.limits, source.allow, depth - 1, nest)
+        except Refused:
+            return child
 
     def _choice(self) -> tuple[str, Any]:
         """Name and value of the alternative that a CHOICE holds."""
-        node = self._tree()
-        return node.op.parts[node.chosen].name, self._child(0)
+        return part_of(self._tree(), 0, self._source.data).name, self._child(0)
 
     def _raw(self) -> tuple[int, bytes]:
         """First identifier octet and content octets of a TLV."""
-        node, data = self._tree(), self._source.data
-        return node.op.tag or data[node.start], data[node.content : node.end]
+        data = self._source.data
+        op, start, content, end, *_ = self._tree()
+        return op.tag or data[start], data[content:end]
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, View) or type(self) is not type(other):
             return NotImplemented
-        return self is other or self.der == other.der  # type: ignore[attr-defined]  # same class, so a View
+        return self is other or self.der == other.der
 
     def __hash__(self) -> int:
         return hash(self.der)
@@ -208,11 +208,8 @@ class View:
     def __reduce__(self) -> tuple[Any, tuple[type, bytes]]:
         return restore, (type(self), self.der)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in View.__slots__ and (name == "_node" or not hasattr(self, name)):
-            object.__setattr__(self, name, value)
-        else:
-            raise AttributeError(f"a {type(self).__name__} cannot change; use replace()")
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} cannot change; use replace()")
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a {type(self).__name__} cannot change; use replace()")
@@ -224,7 +221,7 @@ class Items(View):
     __slots__ = ()
 
     def __len__(self) -> int:
-        return len(self._tree().children)
+        return len(self._tree()[-1])
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -248,20 +245,24 @@ def restore(cls: type[View], der: bytes) -> View:
     return cls.decode(der, limits=UNLIMITED, allow=LENIENCIES)
 
 
-def operation(cls: type[View]) -> Op:
+def operation(cls: Any) -> Op:
     """The op of a record class, compiled when first needed."""
-    op: Op = cls._op
-    if op is None:
-        op = cls._compile()  # type: ignore[attr-defined]  # the schema language's metaclass has it
+    op: Op = cls._compile() if cls._op is None else cls._op
     return op
 
 
-def _make(source: _Source, node: Node) -> Any:
-    op = node.op
+def _fill(view: View, source: _Source, node: Place | None) -> None:
+    _set(view, "_source", source)
+    _set(view, "_node", node)
+    _set(view, "_values", {})
+
+
+def _make(source: _Source, node: Place) -> Any:
+    op, _, content, end, *_ = node
     if op.cls is None:
-        return read[op.kind](op, source.data, node.content, node.end)
+        return read[op.kind](op, source.data, content, end)
     view = op.cls.__new__(op.cls)
-    view._source, view._node, view._values = source, node, {}
+    _fill(view, source, node)
     return view
 
 
@@ -278,9 +279,13 @@ class Field:
     def __get__(self, view: View | None, owner: type) -> Any:
         if view is None:
             return self
-        if not self.choice:
+        if self.choice:
+            node = view._tree()
+            return view._child(0) if node[0].select[view._source.data[node[1]]] == self.number else None
+        try:
+            return view._values[self.number]
+        except KeyError:
             return view._child(self.number)
-        return view._child(0) if view._tree().chosen == self.number else None
 
 
 def children(view: View) -> tuple[Child, ...]:
@@ -288,16 +293,15 @@ def children(view: View) -> tuple[Child, ...]:
 
     Offsets count from the start of the bytes that the outermost record was decoded from; explicit tags are included.
     """
-    node = view._tree()
+    node, data = view._tree(), view._source.data
+    op, *_, below = node
     found = []
-    for number, child in enumerate(node.children):
+    for number, child in enumerate(below):
         if child is not None:
-            named: Part | None = None
-            if node.op.kind is Kind.SEQUENCE:
-                named = node.op.parts[number]
-            elif node.op.kind is Kind.CHOICE:
-                named = node.op.parts[node.chosen]
-            outer = (named or node.op.parts[0]).outer
-            start = child.start - (1 + len(length_octets(child.end - child.start)) if outer else 0)
-            found.append(Child(named.name if named else None, view._child(number), start, child.end))
+            part = part_of(node, number, data)
+            _, start, _, end, *_ = child
+            if part.outer:
+                start -= 1 + len(length_octets(end - start))
+            named = op.kind is Kind.SEQUENCE or op.kind is Kind.CHOICE
+            found.append(Child(part.name if named else None, view._child(number), start, end))
     return tuple(found)

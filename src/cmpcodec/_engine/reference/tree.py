@@ -1,56 +1,64 @@
-"""DER -> a checked tree of Nodes, by executing the op table. X.690 clauses 8, 10 and 11.
+"""DER -> a checked tree of nodes, by executing the op table. X.690 clauses 8, 10 and 11.
 
 The tree is grown level by level, never by recursion: the children of the oldest unfinished node are placed one after
 the other, then those of the next. The compiled engine works in the same order, so both meet the same flaw first.
-Values are not made here; a Node only says where its octets are.
+Values are not made here; a node only says where its octets are. Nodes are plain tuples and `grow` is one loop
+without calls for what most values look like, because objects and calls are what takes time in Python.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from itertools import repeat
+from typing import NamedTuple, TypeAlias
 
-from ..ops import EVERY_TAG, TAG_NAMES, Kind, Op, Part
+from ..ops import EVERY_TAG, TAG_NAMES, WHOLE_TAGS, Kind, Op, Part
 from ..values import MAX_DEPTH, MAX_INPUT, MAX_TAG_OCTETS, Limits
 from .leaves import Flaw, check
 
 UNLIMITED = Limits(max_size=MAX_INPUT, max_depth=MAX_INPUT, max_nodes=MAX_INPUT, max_repeat=MAX_INPUT)
 """For bytes that our own encoder made."""
 
+Place: TypeAlias = "tuple[Op, int, int, int, int, int, list[Place | None]]"
+"""A node: op, start, content, end, depth, nest, children; `Node` says what they are."""
+
+_SEQUENCE, _SET_OF, _CHOICE, _ANY = Kind.SEQUENCE, Kind.SET_OF, Kind.CHOICE, Kind.ANY
+_WHOLE = Op(Kind.ANY, "", 0)
+"""Stands for the surroundings of the root, as if they were a type with the root as its only part."""
+_NOTHING = -1
+"""Read where an identifier octet was looked for and no octet is left."""
 _CONSTRUCTED_UNIVERSAL = frozenset((8, 11, 16, 17, 29))
+_NOT_DER_TAGS = frozenset(
+    octet
+    for octet in range(0x40)
+    if octet & 0x1F != 0x1F and bool(octet & 0x20) != (octet & 0x1F in _CONSTRUCTED_UNIVERSAL)
+)
+"""Universal types as primitive where DER has them constructed, or the other way round."""
+_LEAF: list[Place | None] = []
+"""The children of all nodes that have none; nobody adds to it."""
 
 
-class Node:
+class Node(NamedTuple):
     """One value in the input: its TLV is data[start:end], its content data[content:end].
 
     `start` lies behind any EXPLICIT tag, except for a CHOICE, which is its alternative with all tags. `children`
     has a place for each component of a SEQUENCE (None: absent), for each element of a SEQUENCE OF, or for the one
-    alternative, number `chosen`, of a CHOICE. `key` is the node's own place in its parent. `depth` counts the TLVs from the outside to here, `nest` how many
-    ancestors, itself included, are of a type that limits its nesting.
+    alternative of a CHOICE. `depth` counts the TLVs from the outside to here, `nest` how many ancestors, itself
+    included, are of a type that limits its nesting.
     """
 
-    __slots__ = ("children", "chosen", "content", "depth", "end", "key", "nest", "op", "parent", "start")
-
-    def __init__(self, op: Op, start: int, content: int, end: int, parent: Node | None, key: int) -> None:
-        self.op = op
-        self.start = start
-        self.content = content
-        self.end = end
-        self.parent = parent
-        self.key = key
-        self.chosen = 0
-        self.depth = 0
-        self.nest = 0
-        self.children: list[Node | None] = []
+    op: Op
+    start: int
+    content: int
+    end: int
+    depth: int
+    nest: int
+    children: list[Place | None]
 
 
 def header(data: bytes, pos: int, end: int) -> tuple[int, int]:
     """Read identifier and length octets at `pos`; return where the content begins and ends (at most `end`)."""
-    at = pos + 1
-    if data[pos] & 0x1F == 0x1F:
-        at = _long_tag(data, pos, end)
-    elif not data[pos] & 0xDF:
-        raise Flaw("tag 0 is reserved", pos)
+    at = pos + 1 if data[pos] in WHOLE_TAGS else _behind_tag(data, pos, end)
     if at >= end:
         raise Flaw("header is cut off", pos)
     length = data[at]
@@ -61,19 +69,26 @@ def header(data: bytes, pos: int, end: int) -> tuple[int, int]:
             raise Flaw("indefinite length, which DER forbids", pos)
         if at + count > end:
             raise Flaw("header is cut off", pos)
-        if not data[at]:
+        length = data[at]
+        if not length:
             raise Flaw("length is not in its shortest form", pos)
-        length = int.from_bytes(data[at : at + count], "big")
+        if count == 2:
+            length = length << 8 | data[at + 1]
+        elif count > 2:
+            length = int.from_bytes(data[at : at + count], "big")
         if length < 0x80:
             raise Flaw("length is not in its shortest form", pos)
         at += count
-    if length > end - at:
+    stop = at + length
+    if stop > end:
         shown = length if length <= 0xFFFF_FFFF else "more than 4 GiB of"
         raise Flaw(f"{shown} octets announced, {end - at} there", pos)
-    return at, at + length
+    return at, stop
 
 
-def _long_tag(data: bytes, pos: int, end: int) -> int:
+def _behind_tag(data: bytes, pos: int, end: int) -> int:
+    if not data[pos] & 0xDF:
+        raise Flaw("tag 0 is reserved", pos)
     at = pos + 1
     while at < end and data[at] >= 0x80:
         if at - pos == MAX_TAG_OCTETS:
@@ -96,131 +111,17 @@ def expected(first: frozenset[int]) -> str:
     return ("one of " if len(first) > 1 else "") + ", ".join(tag_name(octet) for octet in sorted(first))
 
 
-class _Growth:
-    """One run over the input: where it is, what it may cost, and the nodes that still wait for their children."""
-
-    def __init__(self, data: bytes, limits: Limits, allow: Collection[str]) -> None:
-        self.data = data
-        self.limits = limits
-        self.allow = allow
-        self.count = 0
-        self.waiting: deque[Node] = deque()
-        self.at: tuple[Node | None, str] = (None, "")
-        """The place that is worked on: a node, and what to add to its path."""
-
-    def place(self, part: Part, pos: int, end: int, parent: Node | None, key: int, depth: int, nest: int) -> Node:
-        """Make the node of the value at `pos`, which has to be a `part` and to fit before `end`."""
-        data, op = self.data, part.op
-        if pos >= end:
-            raise Flaw(f"expected {expected(part.first)}, found nothing", pos)
-        if data[pos] not in part.first:
-            raise Flaw(f"expected {expected(part.first)}, found {tag_name(data[pos])}", pos)
-        content, stop = header(data, pos, end)
-        start = pos
-        if part.outer:
-            depth += 1
-            start = content
-            if start >= stop:
-                raise Flaw(f"{tag_name(part.outer)} is empty", pos)
-            if op.kind is not Kind.CHOICE and (part.tag and data[start] != part.tag):
-                raise Flaw(f"expected {tag_name(part.tag)}, found {tag_name(data[start])}", start)
-            if op.kind is Kind.CHOICE and data[start] not in op.select:
-                raise Flaw(f"expected {expected(op.first)}, found {tag_name(data[start])}", start)
-            content, inner = header(data, start, stop)
-            if inner != stop:
-                raise Flaw(f"data after the value inside {tag_name(part.outer)}", inner)
-        node = Node(op, start, content, stop, parent, key)
-        node.depth = depth if op.kind is Kind.CHOICE else depth + 1
-        node.nest = nest
-        self.count += 1
-        if self.count > self.limits.max_nodes:
-            raise Flaw(f"more than {self.limits.max_nodes} elements", start, limit=True)
-        if node.depth > min(self.limits.max_depth, MAX_DEPTH):
-            raise Flaw(f"more than {min(self.limits.max_depth, MAX_DEPTH)} levels", start, limit=True)
-        if op.nesting:
-            node.nest += 1
-            if node.nest > op.nesting and self.limits is not UNLIMITED:
-                raise Flaw(f"more than {op.nesting} {op.name} inside each other", start, limit=True)
-        if op.kind <= Kind.CHOICE:
-            self.waiting.append(node)
-        elif op.kind is Kind.ANY:
-            octet = data[start]
-            if octet < 0x40 and bool(octet & 0x20) != (octet & 0x1F in _CONSTRUCTED_UNIVERSAL) and octet & 0x1F != 0x1F:
-                raise Flaw(f"tag 0x{octet:02x} is not the DER form of its type", start)
-        else:
-            check[op.kind](op, data, content, stop, self.allow)
-        if part.default_content is not None and data[content:stop] == part.default_content:
-            raise Flaw("holds its DEFAULT, which DER leaves out", start)
-        return node
-
-    def grow(self, node: Node) -> None:
-        """Place the children of a node."""
-        if node.op.kind is Kind.SEQUENCE:
-            self._sequence(node)
-        elif node.op.kind is Kind.CHOICE:
-            node.chosen = node.op.select[self.data[node.start]]
-            part = node.op.parts[node.chosen]
-            self.at = (node, f".{part.name}")
-            node.children = [self.place(part, node.start, node.end, node, 0, node.depth, node.nest)]
-        else:
-            self._repeated(node)
-
-    def _sequence(self, node: Node) -> None:
-        data, end, parts, pos, k = self.data, node.end, node.op.parts, node.content, 0
-        node.children = [None] * len(parts)
-        while pos < end:
-            while k < len(parts) and parts[k].optional and data[pos] not in parts[k].first:
-                k += 1
-            if k == len(parts):
-                self.at = (node, "")
-                raise Flaw(f"no component of {node.op.name} fits {tag_name(data[pos])} here", pos)
-            self.at = (node, f".{parts[k].name}")
-            child = self.place(parts[k], pos, end, node, k, node.depth, node.nest)
-            node.children[k] = child
-            pos, k = child.end, k + 1
-        while k < len(parts):
-            if not parts[k].optional:
-                self.at = (node, f".{parts[k].name}")
-                raise Flaw(f"expected {expected(parts[k].first)}, found the end of {node.op.name}", end)
-            k += 1
-
-    def _repeated(self, node: Node) -> None:
-        op, data, pos, element = node.op, self.data, node.content, node.op.parts[0]
-        bound = op.limit if self.limits.max_repeat is None else self.limits.max_repeat
-        before = b""
-        while pos < node.end:
-            if len(node.children) == op.high:
-                self.at = (node, "")
-                raise Flaw(f"more than {op.high} elements, its SIZE", pos)
-            if bound is not None and len(node.children) >= bound:
-                self.at = (node, "")
-                raise Flaw(f"more than {bound} elements", pos, limit=True)
-            self.at = (node, f"[{len(node.children)}]")
-            child = self.place(element, pos, node.end, node, len(node.children), node.depth, node.nest)
-            node.children.append(child)
-            if op.kind is Kind.SET_OF:
-                encoded = data[pos : child.end]
-                if encoded < before:
-                    raise Flaw("elements of the SET OF are not in ascending order", pos)
-                before = encoded
-            pos = child.end
-        if len(node.children) < op.low:
-            self.at = (node, "")
-            raise Flaw(f"{len(node.children)} elements where {op.low} or more are required", node.end)
-
-    def path(self) -> str:
-        """A Python expression on the record for the place that is worked on."""
-        node, text = self.at
-        while node is not None and node.parent is not None:
-            parent = node.parent
-            if parent.op.kind is Kind.SEQUENCE:
-                text = f".{parent.op.parts[node.key].name}{text}"
-            elif parent.op.kind is Kind.CHOICE:
-                text = f".{parent.op.parts[parent.chosen].name}{text}"
-            else:
-                text = f"[{node.key}]{text}"
-            node = parent
-        return text.removeprefix(".")
+def _unwrapped(part: Part, data: bytes, pos: int, end: int) -> tuple[int, int, int]:
+    """Start, content and end of a value inside the EXPLICIT tag at `pos`."""
+    start, stop = header(data, pos, end)
+    if start >= stop:
+        raise Flaw(f"{tag_name(part.outer)} is empty", pos)
+    if data[start] not in part.inner:
+        raise Flaw(f"expected {expected(part.inner)}, found {tag_name(data[start])}", start)
+    content, inner = header(data, start, stop)
+    if inner != stop:
+        raise Flaw(f"data after the value inside {tag_name(part.outer)}", inner)
+    return start, content, stop
 
 
 class Refused(Exception):
@@ -235,7 +136,7 @@ class Refused(Exception):
 
 
 def grow(
-    part: Part,
+    whole: Part,
     data: bytes,
     start: int,
     end: int,
@@ -244,22 +145,146 @@ def grow(
     depth: int = 0,
     nest: int = 0,
 ) -> Node:
-    """Check that data[start:end] is exactly one `part`, and return its tree; raise Refused otherwise.
+    """Check that data[start:end] is exactly one `whole`, and return its tree; raise Refused otherwise.
 
     `depth` and `nest` are what the surroundings have used up already (for a value that is opened later).
     """
-    growth = _Growth(data, limits, allow)
+    if start == end:
+        raise Refused(whole.op.name, f"expected {expected(whole.first)}, found no data", start, False)
+    max_nodes, max_depth, max_repeat = limits.max_nodes, min(limits.max_depth, MAX_DEPTH), limits.max_repeat
+    top: Place = (_WHOLE, start, start, end, depth, nest, [])
+    node, unfinished = top, [top]
+    part: Part | None = None  # what is looked for in `node`; None if `node` is looked at itself
+    count = before = 0
     try:
-        if start == end:
-            raise Flaw(f"expected {expected(part.first)}, found no data", start)
-        root = growth.place(part, start, end, None, 0, depth, nest)
-        if root.end != end:
-            raise Flaw(f"{end - root.end} octets after the end of the value", root.end)
-        while growth.waiting:
-            growth.grow(growth.waiting.popleft())
+        for node in unfinished:
+            op, pos, content, end, depth, nest, children = node
+            kind = op.kind
+            parts: Iterable[Part]
+            if kind is _SEQUENCE:
+                parts, pos = op.parts, content
+            elif kind is _CHOICE:
+                parts = (op.parts[op.select[data[pos]]],)
+            elif op is _WHOLE:
+                parts = (whole,)
+            else:
+                parts, pos = repeat(op.parts[0], _most(op, max_repeat)), content
+            octet = data[pos] if pos < end else _NOTHING
+            for part in parts:
+                # Where is the value? Nearly all headers are an octet of tag and one of length.
+                content = pos + 2
+                if (
+                    octet in part.plain
+                    and content <= end
+                    and data[pos + 1] < 0x80
+                    and (stop := content + data[pos + 1]) <= end
+                ):
+                    start = pos
+                elif octet in part.first:
+                    if part.outer:
+                        start, content, stop = _unwrapped(part, data, pos, end)
+                    else:
+                        start = pos
+                        content, stop = header(data, pos, end)
+                elif kind is not _SEQUENCE and octet == _NOTHING:
+                    break  # behind the last element
+                elif kind is _SEQUENCE and part.optional:
+                    children.append(None)
+                    continue
+                else:
+                    found = tag_name(octet) if octet != _NOTHING else f"the end of {op.name}"
+                    raise Flaw(f"expected {expected(part.first)}, found {found}", pos)
+                # May there be such a value here?
+                below, level, inside = part.op, depth + part.levels, nest
+                count += 1
+                if count > max_nodes:
+                    raise Flaw(f"more than {max_nodes} elements", start, limit=True)
+                if level > max_depth:
+                    raise Flaw(f"more than {max_depth} levels", start, limit=True)
+                if below.nesting:
+                    inside += 1
+                    if inside > below.nesting and limits is not UNLIMITED:
+                        raise Flaw(f"more than {below.nesting} {below.name} inside each other", start, limit=True)
+                # Is it all right, as far as can be told without its own parts?
+                child: Place
+                if below.holds:
+                    child = (below, start, content, stop, level, inside, [])
+                    unfinished.append(child)
+                else:
+                    child = (below, start, content, stop, level, inside, _LEAF)
+                    if not below.free:
+                        check[below.kind](below, data, content, stop, allow)
+                    elif below.kind is _ANY and data[start] in _NOT_DER_TAGS:
+                        raise Flaw(f"tag 0x{data[start]:02x} is not the DER form of its type", start)
+                if part.default_content is not None and data[content:stop] == part.default_content:
+                    raise Flaw("holds its DEFAULT, which DER leaves out", start)
+                if kind is _SET_OF:
+                    if children and data[pos:stop] < data[before:pos]:
+                        raise Flaw("elements of the SET OF are not in ascending order", pos)
+                    before = pos
+                children.append(child)
+                pos = stop
+                octet = data[pos] if pos < end else _NOTHING
+            if pos < end:
+                part = None
+                raise _surplus(op, data, pos, end, len(children), max_repeat)
+            if len(children) < op.low and kind is not _SEQUENCE and kind is not _CHOICE:
+                part = None
+                raise Flaw(f"{len(children)} elements where {op.low} or more are required", end)
     except Flaw as flaw:
-        raise Refused(growth.path() or part.op.name, flaw.problem, flaw.offset, flaw.limit) from None
-    return root
+        raise Refused(_path(top, node, part, data) or whole.op.name, flaw.problem, flaw.offset, flaw.limit) from None
+    (root,) = top[-1]
+    assert root is not None
+    return Node(*root)
+
+
+def _most(op: Op, max_repeat: int | None) -> int:
+    """How many elements a SEQUENCE OF or SET OF may have."""
+    if max_repeat is None:
+        return op.most
+    return max(0, min(max_repeat, MAX_INPUT if op.high is None else op.high))
+
+
+def _surplus(op: Op, data: bytes, pos: int, end: int, count: int, max_repeat: int | None) -> Flaw:
+    """What is wrong with octets at `pos`, behind all parts that a value may have."""
+    if op is _WHOLE:
+        return Flaw(f"{end - pos} octets after the end of the value", pos)
+    if op.kind is _SEQUENCE:
+        return Flaw(f"no component of {op.name} fits {tag_name(data[pos])} here", pos)
+    if count == op.high:
+        return Flaw(f"more than {op.high} elements, its SIZE", pos)
+    return Flaw(f"more than {op.limit if max_repeat is None else max_repeat} elements", pos, limit=True)
+
+
+def part_of(node: Place, number: int, data: bytes) -> Part:
+    """What the child of that number is in its node."""
+    op = node[0]
+    if op.kind is _SEQUENCE:
+        return op.parts[number]
+    return op.parts[op.select[data[node[1]]] if op.kind is _CHOICE else 0]
+
+
+def _path(top: Place, node: Place, part: Part | None, data: bytes) -> str:
+    """A Python expression on the record for the `part` of `node` that is worked on, or for `node` itself."""
+    text = ""
+    here = top
+    while here is not node:
+        # The way to the node leads through the child that has its octets.
+        number, below = next(
+            (number, child)
+            for number, child in enumerate(here[-1])
+            if child is not None and child[1] <= node[1] and node[3] <= child[3]
+        )
+        if here is not top:
+            text += _step(here[0], part_of(here, number, data), number)
+        here = below
+    if node is not top and part is not None:
+        text += _step(node[0], part, len(node[-1]))
+    return text.removeprefix(".")
+
+
+def _step(op: Op, part: Part, number: int) -> str:
+    return f".{part.name}" if op.kind is _SEQUENCE or op.kind is _CHOICE else f"[{number}]"
 
 
 def grow_all(part: Part, data: bytes, limits: Limits, allow: Collection[str]) -> Node:
