@@ -75,9 +75,7 @@ def draw(results: dict[str, Any]) -> str:
         ),
     ]
     shown = [
-        (name, baseline, _speeds(row, baseline, hidden))
-        for name, baseline, row, hidden in panels
-        if baseline in row
+        (name, baseline, _speeds(row, baseline, hidden)) for name, baseline, row, hidden in panels if baseline in row
     ]
     all_speeds = [speed for _, _, speeds in shown for _, speed in speeds]
     scale = _Scale(min(all_speeds), max(all_speeds))
@@ -117,9 +115,7 @@ class _Scale:
     def __init__(self, slowest: float, longest: float) -> None:
         self._start = math.log10(min(slowest, 1.0)) - 0.12
         self._decades = math.log10(longest) - self._start
-        self.ticks = [
-            10**power for power in range(math.ceil(math.log10(longest)) + 1) if 10**power <= longest
-        ]
+        self.ticks = [10**power for power in range(math.ceil(math.log10(longest)) + 1) if 10**power <= longest]
 
     def width(self, speed: float) -> float:
         return (_WIDTH - _LEFT - _RIGHT) * (math.log10(speed) - self._start) / self._decades

@@ -38,9 +38,7 @@ def nonce(size: int) -> bytes:
 
 def texts(size: int) -> bytes:
     """A freeText of many short strings, with letters outside ASCII."""
-    return _message(
-        [*_FIELDS, tlv(0xA7, tlv(0x30, tlv(0x0C, "žluťoučký kůň".encode()) * (size // 20)))], _BODY
-    )
+    return _message([*_FIELDS, tlv(0xA7, tlv(0x30, tlv(0x0C, "žluťoučký kůň".encode()) * (size // 20)))], _BODY)
 
 
 def nested_messages(size: int) -> bytes:

@@ -68,9 +68,7 @@ def _refs(name: str, section: str, repeats: int) -> int:
 
 def main() -> int:
     """Print a table; with --run, be the process that valgrind watches."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.instructions", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="contestants; by default all but the slowest")
     parser.add_argument("--run", nargs=3, metavar=("NAME", "SECTION", "REPEATS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -81,9 +79,7 @@ def main() -> int:
     if shutil.which("valgrind") is None:
         print("valgrind is not installed")
         return 1
-    peers, _ = suite.contestants(
-        options.names or [name for name in chosen() if name not in ("pyasn1", "fasder")]
-    )
+    peers, _ = suite.contestants(options.names or [name for name in chosen() if name not in ("pyasn1", "fasder")])
     for section in (DECODE, READ, BUILD):
         print(f"{section}, {MAIN.title}: thousand instructions")
         for name, peer in _able(peers, section).items():

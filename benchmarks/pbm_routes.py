@@ -183,9 +183,7 @@ def two_threads(contestants: dict[str, Contestant], passes: int) -> dict[str, tu
             run()
             count = max(4, int(0.01 / (time.perf_counter() - start)))
             for number in (1, 2):
-                workers = [
-                    Thread(target=lambda run=run, n=count: [run() for _ in range(n)]) for _ in range(number)
-                ]
+                workers = [Thread(target=lambda run=run, n=count: [run() for _ in range(n)]) for _ in range(number)]
                 start = time.perf_counter()
                 for worker in workers:
                     worker.start()

@@ -49,9 +49,7 @@ def source(describe: Callable[[Any], Description], message: Any) -> str:
             visit(spelling.format(expression), part)
 
     visit("message", message)
-    return "\n".join(
-        ["def read(message):", *lines, "    return [", *(f"        {leaf}," for leaf in leaves), "    ]"]
-    )
+    return "\n".join(["def read(message):", *lines, "    return [", *(f"        {leaf}," for leaf in leaves), "    ]"])
 
 
 def reader(

@@ -44,9 +44,7 @@ same bytes."""
 def main() -> int:
     """Run from the command line; exit status 1 if an engine of ours is missing or fails its check."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer messages, sizes and rounds; under a minute"
-    )
+    parser.add_argument("--quick", action="store_true", help="fewer messages, sizes and rounds; under a minute")
     parser.add_argument(
         "--write",
         action=argparse.BooleanOptionalAction,
@@ -186,9 +184,7 @@ def _race_large(peers: dict[str, Peer], results: dict[str, Any], progress: Progr
             if name not in (*OURS, "asn1crypto"):
                 progress.say(f"large: {family.name}, {name}")
                 sizes = scaling.SIZES[::2] if family.name == "many requests" else scaling.SIZES[:5:2][:2]
-                row[name] = scaling.peer_on(
-                    name, family.name, sizes, time_limit=60.0 if family.honest else 10.0
-                )
+                row[name] = scaling.peer_on(name, family.name, sizes, time_limit=60.0 if family.honest else 10.0)
 
 
 def _times(timings: dict[str, Timing]) -> dict[str, dict[str, float]]:

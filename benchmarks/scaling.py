@@ -22,9 +22,7 @@ _REFERENCE_AT_MOST = 1_000_000
 """The pure-Python engine is measured up to this size."""
 
 
-def ours(
-    peers: dict[str, Peer], sizes: tuple[int, ...], effort: Effort, say: Callable[[str], None]
-) -> dict[str, Any]:
+def ours(peers: dict[str, Peer], sizes: tuple[int, ...], effort: Effort, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure our engines on every family: family -> engine -> one entry per size."""
     found: dict[str, Any] = {}
     for family in FAMILIES:

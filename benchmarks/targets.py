@@ -62,9 +62,7 @@ class Promise:
             return []
         worst = min(ratios, key=lambda label: ratios[label])
         first = next(iter(ratios))
-        return [
-            Verdict(self.text, self.factor, ratios[label], label) for label in dict.fromkeys((first, worst))
-        ]
+        return [Verdict(self.text, self.factor, ratios[label], label) for label in dict.fromkeys((first, worst))]
 
 
 _KEYS = {("none",): "no public key", ("rsa",): "an RSA key", ("none", "ec"): "no RSA key"}
@@ -91,9 +89,7 @@ def verdicts(results: Results) -> list[Verdict]:
     found = [verdict for promise in PROMISES for verdict in promise.judge(results)]
     if "threads" in results:
         found.append(Verdict("PBM: two threads do 1.8x one", 1.8, results["threads"], "best rounds"))
-    found += _flat(
-        results, "scaling", "cost per byte, 1 kB and up", lambda name: name in ("cython", "python")
-    )
+    found += _flat(results, "scaling", "cost per byte, 1 kB and up", lambda name: name in ("cython", "python"))
     return found
 
 
@@ -107,8 +103,6 @@ def _flat(results: Results, section: str, text: str, wanted: Callable[[str], boo
                 if growth > worst.get(engine, (0.0, ""))[0]:
                     worst[engine] = (growth, family)
     return [
-        Verdict(
-            f"{text}, {engine} engine: at most 2x that of 1 kB", 0.5, 1 / growth, f"{family}, {growth:.2f}x"
-        )
+        Verdict(f"{text}, {engine} engine: at most 2x that of 1 kB", 0.5, 1 / growth, f"{family}, {growth:.2f}x")
         for engine, (growth, family) in worst.items()
     ]

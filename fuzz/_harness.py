@@ -153,7 +153,7 @@ class Places:
     def refusal(self, path: str, problem: str) -> None:
         """Count a refusal: the last two steps of its path, whatever the numbers of elements, and its first word."""
         steps = re.sub(r"\d+", "", path).split(".")
-        self.count((*steps[-2:], problem.partition(" ")[0]))
+        self.count((*steps[-2:], re.sub(r"[^a-zA-Z ]+", "", problem).split()[0]))
 
     def record(self, record: Any, children: Any) -> None:
         """Count which components a record has."""

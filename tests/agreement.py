@@ -60,7 +60,9 @@ class Pair:
         assert self.left.key(type(left)) == self.right.key(type(right)), path
         assert left.der == right.der, path
         lefts, rights = self.left.package.children(left), self.right.package.children(right)
-        assert [(one.name, one.start, one.end) for one in lefts] == [(one.name, one.start, one.end) for one in rights], path
+        assert [(one.name, one.start, one.end) for one in lefts] == [
+            (one.name, one.start, one.end) for one in rights
+        ], path
         for number, (one, other) in enumerate(zip(lefts, rights, strict=True)):
             self.values(one.value, other.value, f"{path}.{one.name or number}")
         shape = op.kind.name

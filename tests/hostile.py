@@ -30,7 +30,9 @@ def deep(tag: int, inner: int, size: int, before: bytes = b"") -> bytes:
     """Values inside values, `before` standing in front of each."""
     headers, total = [tlv(5)] if before else [], 2 if before else 0
     while total < size:
-        headers.append((inner if total < size - 6 else tag).to_bytes(1, "big") + length_octets(total + len(before)) + before)
+        headers.append(
+            (inner if total < size - 6 else tag).to_bytes(1, "big") + length_octets(total + len(before)) + before
+        )
         total += len(headers[-1])
     return b"".join(reversed(headers))
 
@@ -79,7 +81,10 @@ FAMILIES: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "OBJECT IDENTIFIER of many arcs": ("probes.Leaves", lambda size: leaf(4, 6, b"\1" * size)),
     "OBJECT IDENTIFIER of one arc": ("probes.Leaves", lambda size: leaf(4, 6, b"\xff" * size + b"\1")),
     "INTEGER": ("probes.Leaves", lambda size: leaf(1, 2, b"\1" * size)),
-    "many INTEGERs of 2 KiB": ("cmp.POPODecKeyRespContent", lambda size: tlv(0x30, tlv(2, b"\1" * 2048) * (size // 2052))),
+    "many INTEGERs of 2 KiB": (
+        "cmp.POPODecKeyRespContent",
+        lambda size: tlv(0x30, tlv(2, b"\1" * 2048) * (size // 2052)),
+    ),
     "named bits": ("probes.Leaves", lambda size: leaf(17, 3, b"\0" + b"\xff" * size)),
     "many named bits of 2 KiB": (
         "cmp.RevStatus",
@@ -89,13 +94,25 @@ FAMILIES: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "UTF-8 that ends badly": ("probes.Leaves", lambda size: leaf(5, 0x0C, b"\xc3\xa9" * (size // 2) + b"\xc3")),
     "PrintableString that ends badly": ("probes.Leaves", lambda size: leaf(7, 0x13, b" " * size + b"*")),
     "BMPString": ("probes.Leaves", lambda size: leaf(12, 0x1E, b"\1A" * (size // 2))),
-    "UniversalString that ends badly": ("probes.Leaves", lambda size: leaf(11, 0x1C, b"\0\0\1A" * (size // 4) + b"\0\x11\0\0")),
+    "UniversalString that ends badly": (
+        "probes.Leaves",
+        lambda size: leaf(11, 0x1C, b"\0\0\1A" * (size // 4) + b"\0\x11\0\0"),
+    ),
     "time of many digits": ("probes.Leaves", lambda size: leaf(14, 0x18, b"20200101000000." + b"1" * size + b"Z")),
     "tag number of many octets": ("probes.Values", lambda size: tlv(0x30, b"\x9f" + b"\xff" * size)),
     "DEFAULT that is nearly there": ("probes.Tree", lambda size: deep(0x30, 0xA0, size)),
-    "truncated": ("cmp.PKIMessage", lambda size: message(tlv(0xA7, tlv(0x30, tlv(0x0C, b"x" * 20) * (size // 22))))[:-1]),
-    "wrong tag at the end": ("cmp.PKIMessage", lambda size: message(tlv(0xA7, tlv(0x30, tlv(0x0C) * (size // 2), tlv(5))))),
-    "wrong tag at the start": ("cmp.PKIMessage", lambda size: b"\x30" + message(tlv(0xA5, tlv(4, bytes(size))))[1:].replace(b"\2\1", b"\3\1", 1)),
+    "truncated": (
+        "cmp.PKIMessage",
+        lambda size: message(tlv(0xA7, tlv(0x30, tlv(0x0C, b"x" * 20) * (size // 22))))[:-1],
+    ),
+    "wrong tag at the end": (
+        "cmp.PKIMessage",
+        lambda size: message(tlv(0xA7, tlv(0x30, tlv(0x0C) * (size // 2), tlv(5)))),
+    ),
+    "wrong tag at the start": (
+        "cmp.PKIMessage",
+        lambda size: b"\x30" + message(tlv(0xA5, tlv(4, bytes(size))))[1:].replace(b"\2\1", b"\3\1", 1),
+    ),
     "noise": ("cmp.PKIMessage", lambda size: bytes(n * n >> 3 & 0xFF for n in range(size))),
 }
 """The type to decode as, and what makes about `size` octets for it."""

@@ -124,7 +124,9 @@ def spoil_bytes(data: bytes, random: Random) -> bytes:
 
 
 def _change_tag(one: Element, parent: Element, random: Random, others: list[Element]) -> None:
-    one.tag = random.choice((random.choice(TAGS), bytes((one.tag[0] ^ 1 << random.randrange(8),)), random.choice(others).tag))
+    one.tag = random.choice(
+        (random.choice(TAGS), bytes((one.tag[0] ^ 1 << random.randrange(8),)), random.choice(others).tag)
+    )
 
 
 def _change_content(one: Element, parent: Element, random: Random, others: list[Element]) -> None:

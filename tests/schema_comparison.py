@@ -88,12 +88,8 @@ STRICTER_THAN_THERE = {
 
 # Where pyasn1-alt-modules took a type from another RFC than the one that RFC 9810 names.
 INSTEAD = {
-    rfc(6402).CertificationRequest: rfc(
-        2986
-    ).CertificationRequest,  # RFC 9810 imports PKCS #10, not CMC's variant
-    rfc(4210).CertifiedKeyPair: rfc(
-        9810
-    ).CertifiedKeyPair,  # the one inside KeyRecRepContent, before EnvelopedData
+    rfc(6402).CertificationRequest: rfc(2986).CertificationRequest,  # RFC 9810 imports PKCS #10, not CMC's variant
+    rfc(4210).CertifiedKeyPair: rfc(9810).CertifiedKeyPair,  # the one inside KeyRecRepContent, before EnvelopedData
     rfc(4210).PBMParameter: rfc(4211).PBMParameter,  # bounds the salt; RFC 4211 and 9810 only advise to
     rfc(9810).NestedMessageContent: rfc(9810).PKIMessages,  # cannot contain itself there
 }
@@ -165,9 +161,7 @@ def size_of(there: Any) -> tuple[int, int | None]:
 
     def walk(constraint: Any) -> None:
         if isinstance(constraint, ValueSizeConstraint):
-            found.append(
-                (constraint.start, None if constraint.stop == float("inf") else int(constraint.stop))
-            )
+            found.append((constraint.start, None if constraint.stop == float("inf") else int(constraint.stop)))
         elif isinstance(constraint, AbstractConstraintSet):
             for one in constraint:
                 walk(one)
@@ -244,9 +238,7 @@ class Comparison:
 
     def components(self, path: str, op: Op, there: Any) -> None:
         theirs = alternatives(there)
-        self.same(
-            path, "component names", [part.name for part in op.parts], [snake(one.name) for one in theirs]
-        )
+        self.same(path, "component names", [part.name for part in op.parts], [snake(one.name) for one in theirs])
         if len(op.parts) != len(theirs):
             return
         for part, one in zip(op.parts, theirs, strict=True):

@@ -46,14 +46,26 @@ def _height(op: Op, within: frozenset[Op]) -> int:
 
 # --- plain values ---
 
-_edges = sorted({sign * ((1 << bits) + off) for bits in (0, 7, 8, 15, 16, 31, 32, 63, 64, 159) for off in (-1, 0, 1) for sign in (1, -1)})
+_edges = sorted(
+    {
+        sign * ((1 << bits) + off)
+        for bits in (0, 7, 8, 15, 16, 31, 32, 63, 64, 159)
+        for off in (-1, 0, 1)
+        for sign in (1, -1)
+    }
+)
 _LARGEST = (1 << 8 * MAX_INTEGER_OCTETS - 1) - 1
 integers = st.one_of(
-    st.integers(-300, 300), st.sampled_from(_edges), st.integers(-(1 << 200), 1 << 200), st.sampled_from((_LARGEST, ~_LARGEST))
+    st.integers(-300, 300),
+    st.sampled_from(_edges),
+    st.integers(-(1 << 200), 1 << 200),
+    st.sampled_from((_LARGEST, ~_LARGEST)),
 )
 _arcs = st.one_of(
     st.integers(0, 200),
-    st.sampled_from((127, 128, 16383, 16384, (1 << 32) - 1, 1 << 32, (1 << 64) - 1, 1 << 64, (1 << 7 * MAX_ARC_OCTETS) - 1)),
+    st.sampled_from(
+        (127, 128, 16383, 16384, (1 << 32) - 1, 1 << 32, (1 << 64) - 1, 1 << 64, (1 << 7 * MAX_ARC_OCTETS) - 1)
+    ),
 )
 oids = st.one_of(
     st.just("2.999.3"),
@@ -114,7 +126,11 @@ def leaves(op: Op) -> st.SearchStrategy[Any]:
     if op.kind is Kind.OCTETS:
         return st.binary(**_up_to(op, 24))
     if op.kind is Kind.BITS:
-        return _bits() if op.named is None else st.integers(0, 1 << 40).map(op.named) | st.integers(0, 9).map(lambda n: op.named(1 << n))
+        return (
+            _bits()
+            if op.named is None
+            else st.integers(0, 1 << 40).map(op.named) | st.integers(0, 9).map(lambda n: op.named(1 << n))
+        )
     if op.kind is Kind.OID:
         return oids
     if op.kind is Kind.TEXT:
@@ -127,14 +143,22 @@ def leaves(op: Op) -> st.SearchStrategy[Any]:
 
 # --- records ---
 
-_TYPICAL = tuple(bytes.fromhex(each) for each in "0500 020105 0c0141 130141 3000 06022a03 0403010203 a0020500 9f1f00 3100 030100".split())
+_TYPICAL = tuple(
+    bytes.fromhex(each)
+    for each in ["0500", "020105", "0c0141", "130141", "3000", "06022a03", "0403010203", "a0020500", "9f1f00", "3100", "030100"]
+)
 
 
 @st.composite
 def _raw(draw: st.DrawFn, op: Op) -> Any:
     if op.tag:
         return op.cls(tlv(op.tag, draw(st.binary(max_size=12))))
-    der = draw(st.one_of(st.sampled_from(_TYPICAL), st.builds(tlv, st.sampled_from((0x04, 0x30, 0x80, 0xA3, 0x41)), st.binary(max_size=140))))
+    der = draw(
+        st.one_of(
+            st.sampled_from(_TYPICAL),
+            st.builds(tlv, st.sampled_from((0x04, 0x30, 0x80, 0xA3, 0x41)), st.binary(max_size=140)),
+        )
+    )
     return op.cls(der)
 
 
@@ -173,7 +197,9 @@ def _components(draw: st.DrawFn, op: Op, depth: int, nest: int) -> dict[str, Any
         if part.optional and (depth >= _DEEPEST or draw(st.integers(0, 5 + depth)) > 3):
             continue
         if part.opens is not None:
-            found[part.name] = draw(_opened(part, found.get(op.parts[part.by].name, op.parts[part.by].default), depth, nest))
+            found[part.name] = draw(
+                _opened(part, found.get(op.parts[part.by].name, op.parts[part.by].default), depth, nest)
+            )
         elif number in opened and draw(st.integers(0, 3)):
             known = sorted(oid for oid, _ in opened[number].items())
             found[part.name] = ObjectIdentifier(draw(st.sampled_from(known or ["1.2.3.4"])))

@@ -81,7 +81,9 @@ def test_imports(file: Path) -> None:
         assert top not in NOWHERE, f"imports {name}"
         if not ours:
             assert mine not in CORE or top not in NOT_IN_CORE, f"the core imports {name}"
-            assert mine not in ("errors", "_engine.values", "oids", "_engine", "asn1") or top != "cryptography", f"imports {name}"
+            assert mine not in ("errors", "_engine.values", "oids", "_engine", "asn1") or top != "cryptography", (
+                f"imports {name}"
+            )
             continue
         other = room(name)
         if mine in OUTSIDE:
@@ -106,7 +108,9 @@ def test_imports_of_compiled_files(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     for name in re.findall(r"^ *(?:from|import|cimport) +([\w.]+)", text, re.MULTILINE):
         if name.startswith("cmpcodec"):
-            assert name in ("cmpcodec.errors", "cmpcodec._engine") or name.startswith("cmpcodec._engine.reference"), name
+            assert name in ("cmpcodec.errors", "cmpcodec._engine") or name.startswith("cmpcodec._engine.reference"), (
+                name
+            )
         else:
             assert name.split(".")[0] not in NOT_IN_CORE | NOWHERE | {"cryptography"}, name
 

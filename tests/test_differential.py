@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import cmpcodec
 from tests import strategies
@@ -52,7 +51,14 @@ def conditions(random: Random) -> dict[str, Any]:
     """Now and then other limits, or a leniency."""
     choice = random.randrange(12)
     if choice == 0:
-        return {"limits": (random.choice((50, 300, 1 << 20)), random.randrange(12), random.randrange(40), random.choice((None, 0, 1, 3)))}
+        return {
+            "limits": (
+                random.choice((50, 300, 1 << 20)),
+                random.randrange(12),
+                random.randrange(40),
+                random.choice((None, 0, 1, 3)),
+            )
+        }
     if choice == 1:
         return {"limits": (1 << 40, 1 << 40, 1 << 40, 1 << 40), "allow": LENIENT}
     return {"allow": LENIENT} if choice == 2 else {}

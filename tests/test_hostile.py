@@ -79,7 +79,14 @@ def count(call: Callable[[], Any]) -> int:
 def test_nothing_but_decode_errors(family: str, size: int) -> None:
     key, make = FAMILIES[family]
     data = make(size)
-    for limits in (Limits(), WIDE, Limits(max_depth=3), Limits(max_nodes=50), Limits(max_repeat=1), Limits(max_size=size)):
+    for limits in (
+        Limits(),
+        WIDE,
+        Limits(max_depth=3),
+        Limits(max_nodes=50),
+        Limits(max_repeat=1),
+        Limits(max_size=size),
+    ):
         for cut in {len(data), len(data) - 1, len(data) // 2, 2, 1}:
             work(key, data[: max(cut, 0)], limits)
 

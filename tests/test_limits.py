@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import cmpcodec
-from cmpcodec import Limits, LimitExceeded
+from cmpcodec import LimitExceeded, Limits
 from cmpcodec._engine.values import MAX_DEPTH
 from tests.engines import running
 from tests.mutations import length_octets, tlv
@@ -211,7 +211,11 @@ REPEATED = {
     "generalInfo": ("PKIMessage", lambda n: message(tlv(0xA8, tlv(0x30, INFO * n))), 64),
     "freeText": ("PKIMessage", lambda n: message(tlv(0xA7, tlv(0x30, tlv(0x0C) * n))), 32),
     "CertReqMessages": ("PKIMessage", lambda n: message(body=tlv(0xA0, tlv(0x30, request() * n))), 32),
-    "CertConfirmContent": ("PKIMessage", lambda n: message(body=tlv(0xB8, tlv(0x30, tlv(0x30, tlv(4), b"\2\1\0") * n))), 32),
+    "CertConfirmContent": (
+        "PKIMessage",
+        lambda n: message(body=tlv(0xB8, tlv(0x30, tlv(0x30, tlv(4), b"\2\1\0") * n))),
+        32,
+    ),
     "RevReqContent": ("PKIMessage", lambda n: message(body=tlv(0xAB, tlv(0x30, tlv(0x30, tlv(0x30)) * n))), 32),
     "RDNSequence": ("Name", lambda n: tlv(0x30, RDN * n), 64),
 }
@@ -313,7 +317,12 @@ def test_fixed_sizes_hold_for_the_encoder() -> None:
 @pytest.mark.parametrize("number", [-1, -(1 << 70), 1 << 31, 1 << 32, 1 << 63, 1 << 64, 1 << 70])
 def test_limits_of_any_size(number: int) -> None:
     """Negative limits admit nothing; those beyond 64 bits are as good as none."""
-    for limits in (Limits(max_size=number), Limits(max_depth=number), Limits(max_nodes=number), Limits(max_repeat=number)):
+    for limits in (
+        Limits(max_size=number),
+        Limits(max_depth=number),
+        Limits(max_nodes=number),
+        Limits(max_repeat=number),
+    ):
         if number < 0:
             with pytest.raises(LimitExceeded) as caught:
                 Values.decode(nodes(3), limits=limits)

@@ -58,9 +58,7 @@ class OpenSSL:
         assert expect is None or done.returncode == expect, output
         return output
 
-    def client(
-        self, command: str, answers: list[cmpcodec.PKIMessage], secret: str, *, expect: int = 0
-    ) -> str:
+    def client(self, command: str, answers: list[cmpcodec.PKIMessage], secret: str, *, expect: int = 0) -> str:
         """Run its client, which gets these answers to its requests."""
         files = [f"answer-{number}.der" for number in range(len(answers))]
         for file, answer in zip(files, answers, strict=True):
@@ -110,9 +108,7 @@ def issuing(message: cmpcodec.PKIMessage, certificate: bytes) -> cmpcodec.PKIMes
     assert content is not None
     (response,) = content.response
     assert response.certified_key_pair is not None
-    pair = response.certified_key_pair.replace(
-        cert_or_enc_cert=CertOrEncCert(certificate=CMPCertificate(certificate))
-    )
+    pair = response.certified_key_pair.replace(cert_or_enc_cert=CertOrEncCert(certificate=CMPCertificate(certificate)))
     content = content.replace(response=[response.replace(certified_key_pair=pair)])
     return message.replace(body=cmpcodec.PKIBody(ip=content))
 
@@ -155,9 +151,7 @@ def test_client_enrols_with_our_ip_and_pkiconf(openssl: OpenSSL) -> None:
     certificate = (openssl.directory / "new.cer").read_bytes()
     ip = cmpcodec.protect(issuing(bare("ir-pbm-ec.2-ip"), certificate), shared())
     pkiconf = cmpcodec.protect(bare("ir-pbm-ec.4-pkiconf"), shared())
-    output = openssl.client(
-        "ir -newkey new.key -subject /CN=device-1 -certout out.pem", [ip, pkiconf], "mySecret"
-    )
+    output = openssl.client("ir -newkey new.key -subject /CN=device-1 -certout out.pem", [ip, pkiconf], "mySecret")
     assert output.count(VALIDATED) == 2
     assert "sending CERTCONF" in output
     openssl.run("x509", "-in", "out.pem", "-outform", "DER", "-out", "out.cer")

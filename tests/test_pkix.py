@@ -177,9 +177,7 @@ def test_attribute_opened() -> None:
     wanted = Extensions([Extension(extn_id=oids.ID_CE_KEY_USAGE, extn_value=b"\x03\x02\x05\xa0")])
     attribute = Attribute(type=oids.EXTENSION_REQUEST, values=[TLV(wanted.der)])
     assert attribute.opened() == (wanted,)
-    signed = cms.Attribute(
-        attr_type=oids.ID_MESSAGE_DIGEST, attr_values=[TLV(b"\x04\x01a"), TLV(b"\x05\x00")]
-    )
+    signed = cms.Attribute(attr_type=oids.ID_MESSAGE_DIGEST, attr_values=[TLV(b"\x04\x01a"), TLV(b"\x05\x00")])
     assert signed.opened() == (b"a", TLV(b"\x05\x00"))
 
 

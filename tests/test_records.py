@@ -27,7 +27,7 @@ ENGINE = running()
 TYPES = ENGINE.types
 Leaves, Small, Numbers, Inner, Outer, Opened, Defaults, Tree, Oids, Times, Values, Boxed, Many, Sizes, Chain = (
     TYPES[f"probes.{name}"]
-    for name in "Leaves Small Numbers Inner Outer Opened Defaults Tree Oids Times Values Boxed Many Sizes Chain".split()
+    for name in ["Leaves", "Small", "Numbers", "Inner", "Outer", "Opened", "Defaults", "Tree", "Oids", "Times", "Values", "Boxed", "Many", "Sizes", "Chain"]
 )
 Flags = type(Defaults().flags)
 Colour = type(Defaults().colour)
@@ -118,7 +118,9 @@ def test_pickle_does_not_lift_limits() -> None:
 # --- input ---
 
 
-@pytest.mark.parametrize("kind", [bytearray, memoryview, lambda data: memoryview(bytearray(data)), type("Sub", (bytes,), {})])
+@pytest.mark.parametrize(
+    "kind", [bytearray, memoryview, lambda data: memoryview(bytearray(data)), type("Sub", (bytes,), {})]
+)
 def test_input_of_other_kinds_is_copied(kind: Callable[[bytes], Any]) -> None:
     data = kind(Leaves(utf8="hello").der)
     record = Leaves.decode(data)
@@ -370,7 +372,16 @@ def test_sequence_of_is_a_sequence(made: Any) -> None:
 
 def test_sequence_of_from_any_iterable() -> None:
     numbers = [1, 2]
-    for items in (numbers, (1, 2), iter(numbers), (n for n in numbers), {1: 0, 2: 0}, Small(numbers), range(1, 3), b""[:0] or [1, 2]):
+    for items in (
+        numbers,
+        (1, 2),
+        iter(numbers),
+        (n for n in numbers),
+        {1: 0, 2: 0},
+        Small(numbers),
+        range(1, 3),
+        b""[:0] or [1, 2],
+    ):
         assert Small(items) == Small([1, 2])
     assert list(Numbers()) == list(Numbers([])) == []
     numbers.append(3)
@@ -453,7 +464,11 @@ def test_open_types() -> None:
         ("1.2.3.3", [1, "x"], "Opened.first_value[1]: expected int, not str"),
         ("1.2.3.3", Inner(number=1), "Opened.first_value: expected Small, not Inner"),
         ("1.2.3.99", 5, "Opened.first_value: no type is known for the values of 1.2.3.99; give a record or TLV(der)"),
-        ("1.2.3.99", Small, "Opened.first_value: no type is known for the values of 1.2.3.99; give a record or TLV(der)"),
+        (
+            "1.2.3.99",
+            Small,
+            "Opened.first_value: no type is known for the values of 1.2.3.99; give a record or TLV(der)",
+        ),
         ("1.2.3.99", None, "Opened.first_value: required, but None was given"),
         ([], TLV(b"\5\0"), "Opened.first: expected str, not list"),
         ({}, 5, "Opened.first: expected str, not dict"),
@@ -552,7 +567,14 @@ def test_values_that_do_not_fit(components: dict[str, Any], text: str) -> None:
 
 def test_sizes_of_values() -> None:
     assert Sizes(octets=b"12", exact=b"123", open_end=b"12", text="ééé", wide="\U0001f600", half_wide="x").der
-    for components in ({"octets": b"1"}, {"octets": b"12345"}, {"exact": b""}, {"text": "éééé"}, {"wide": ""}, {"half_wide": "xxx"}):
+    for components in (
+        {"octets": b"1"},
+        {"octets": b"12345"},
+        {"exact": b""},
+        {"text": "éééé"},
+        {"wide": ""},
+        {"half_wide": "xxx"},
+    ):
         with pytest.raises(EncodeError, match=rf"^Sizes\.{next(iter(components))}: "):
             Sizes(**components)
     for items in ([], [1] * 4):
@@ -573,7 +595,13 @@ def test_mocks_are_not_records() -> None:
     """A Mock says that its __class__ is what it stands for."""
     with pytest.raises(EncodeError, match=r"^PKIMessage\.header: expected PKIHeader, not Mock$"):
         cmpcodec.PKIMessage(header=Mock(spec=cmpcodec.PKIHeader), body=Mock(spec=cmpcodec.PKIBody))
-    for name, kind in {"integer": int, "octets": bytes, "utf8": str, "bits": BitString, "generalized": datetime}.items():
+    for name, kind in {
+        "integer": int,
+        "octets": bytes,
+        "utf8": str,
+        "bits": BitString,
+        "generalized": datetime,
+    }.items():
         with pytest.raises(EncodeError, match=f"^Leaves.{name}: expected {kind.__name__}, not Mock$"):
             Leaves(**{name: Mock(spec=kind)})
     with pytest.raises(EncodeError, match="no type is known"):
@@ -691,7 +719,9 @@ def test_threads_that_read_the_same_record_get_the_same_values() -> None:
             record = Values([TLV(Oids([f"1.2.{round_}.{i}{'.1' * 40}"]).der) for i in range(4)])
             oids = [Oids.decode(one.der) for one in record]
             found: list[list[Any]] = []
-            threads = [threading.Thread(target=lambda: found.append([each for one in oids for each in one])) for _ in range(4)]  # noqa: B023
+            threads = [
+                threading.Thread(target=lambda: found.append([each for one in oids for each in one])) for _ in range(4)
+            ]
             for thread in threads:
                 thread.start()
             for thread in threads:

@@ -158,9 +158,7 @@ def counterparts(room: ModuleType, name: str) -> list[Any]:
         found = [rfc(9044).GCMParameters]
     elif f"{short(room)}.{name}" == "cms.GCMParameters":
         found = [rfc(5084).GCMParameters]
-    return list(
-        dict.fromkeys(one for one in found if isinstance(one, type) and issubclass(one, base.Asn1Item))
-    )
+    return list(dict.fromkeys(one for one in found if isinstance(one, type) and issubclass(one, base.Asn1Item)))
 
 
 @pytest.mark.parametrize(("room", "name"), ALL, ids=[f"{short(room)}.{name}" for room, name in ALL])
@@ -307,11 +305,7 @@ def test_open_types_are_those_of_the_rfcs(ours: OpenTypes, map_name: str, loose:
 
 
 def test_every_information_type_of_cmp_is_open() -> None:
-    theirs = {
-        str(oid)
-        for oid in opentypemap.get("cmpInfoTypeAndValueMap")
-        if str(oid).startswith("1.3.6.1.5.5.7.4.")
-    }
+    theirs = {str(oid) for oid in opentypemap.get("cmpInfoTypeAndValueMap") if str(oid).startswith("1.3.6.1.5.5.7.4.")}
     assert theirs == {oid for oid, _ in cmp.INFO_VALUES.items()}
     assert {int(oid.rpartition(".")[2]) for oid in theirs} == {
         *range(1, 8),

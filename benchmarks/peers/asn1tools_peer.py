@@ -56,9 +56,7 @@ class Asn1Tools(Peer):
             chosen = next(one for one in op.parts if identifier(one.name) == value[0])
             return Inner([("{}[1]", _At(chosen, value[1]))])
         if kind == "SEQUENCE":
-            return Inner(
-                [self._component(op, one, value) for one in op.parts if identifier(one.name) in value]
-            )
+            return Inner([self._component(op, one, value) for one in op.parts if identifier(one.name) in value])
         if kind in ("SEQUENCE_OF", "SET_OF"):
             return Inner([(f"{{}}[{index}]", _At(op.parts[0], item)) for index, item in enumerate(value)])
         if kind == "ANY":
@@ -70,9 +68,7 @@ class Asn1Tools(Peer):
     def _component(self, op: Any, part: Any, values: dict[str, Any]) -> tuple[str, _At]:
         name = identifier(part.name)
         value, spelling = values[name], f"{{}}[{name!r}]"
-        opened = (
-            part.opens.part(values[identifier(op.parts[part.by].name)]) if part.opens is not None else None
-        )
+        opened = part.opens.part(values[identifier(op.parts[part.by].name)]) if part.opens is not None else None
         if opened is None:
             return spelling, _At(part, value)
         type_name = self._notation.add(opened.op)

@@ -60,9 +60,7 @@ class Hazmat(Peer):
     def same(self, expected: Any, leaf: Any) -> bool:
         """A TLV gives its content only, so compare that."""
         whole = [expected, *undecoded(expected)]
-        return expected == leaf or leaf in [
-            content(one) for one in whole if isinstance(one, bytes) and len(one) > 1
-        ]
+        return expected == leaf or leaf in [content(one) for one in whole if isinstance(one, bytes) and len(one) > 1]
 
     def build(self, plain: dict[str, Any]) -> bytes:
         oid = x509.ObjectIdentifier
@@ -78,9 +76,7 @@ class Hazmat(Peer):
             sender=types.DirectoryName(names=_name(plain["sender"])),
             recipient=types.DirectoryName(names=_name(plain["recipient"])),
             message_time=asn1.GeneralizedTime(plain["message_time"]),
-            protection_alg=types.PBMAlgorithm(
-                algorithm=oid(plain["protection_algorithm"]), parameters=parameters
-            ),
+            protection_alg=types.PBMAlgorithm(algorithm=oid(plain["protection_algorithm"]), parameters=parameters),
             sender_kid=plain["sender_kid"],
             transaction_id=plain["transaction_id"],
             sender_nonce=plain["sender_nonce"],
@@ -102,15 +98,11 @@ class Hazmat(Peer):
         request = types.CertReqMsg(
             cert_req=types.CertRequest(cert_req_id=plain["cert_req_id"], cert_template=template),
             popo=types.POPOSigningKey(
-                algorithm_identifier=types.Algorithm(
-                    algorithm=oid(plain["signature_algorithm"]), parameters=null
-                ),
+                algorithm_identifier=types.Algorithm(algorithm=oid(plain["signature_algorithm"]), parameters=null),
                 signature=bits(plain["signature"], 0),
             ),
         )
-        message = types.Message(
-            header=header, body=types.Ir(ir=[request]), protection=bits(plain["protection"], 0)
-        )
+        message = types.Message(header=header, body=types.Ir(ir=[request]), protection=bits(plain["protection"], 0))
         return asn1.encode_der(message)
 
 
@@ -130,9 +122,7 @@ def _name(parts: list[tuple[str, str, str]]) -> Any:
 
 def _parsed(value: Any, oid: str, raw: str, name: str, spec: type) -> Inner:
     """Describe a record whose raw TLV is parsed by hand as another record."""
-    return Inner(
-        [(f"{{}}.{oid}", getattr(value, oid)), (f"{{}}.{raw}.parse({name})", getattr(value, raw).parse(spec))]
-    )
+    return Inner([(f"{{}}.{oid}", getattr(value, oid)), (f"{{}}.{raw}.parse({name})", getattr(value, raw).parse(spec))])
 
 
 def _spelling(value: Any) -> str:

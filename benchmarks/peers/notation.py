@@ -57,8 +57,7 @@ class Notation:
     def _body(self, op: Op) -> str:
         if op.kind in (Kind.SEQUENCE, Kind.CHOICE):
             components = ",\n".join(
-                f"  {identifier(part.name)} {self._use(part, op.kind)}{_presence(part, op.kind)}"
-                for part in op.parts
+                f"  {identifier(part.name)} {self._use(part, op.kind)}{_presence(part, op.kind)}" for part in op.parts
             )
             return f"{op.kind.name} {{\n{components}\n}}"
         if op.kind in (Kind.SEQUENCE_OF, Kind.SET_OF):

@@ -56,9 +56,7 @@ class OpenSSL(Peer):
     """d2i and i2d of libcrypto; "a decoded message" is its bytes, decoded again in C."""
 
     name = "openssl"
-    note = (
-        "d2i also parses certificates and turns each SubjectPublicKeyInfo into a key; nothing reaches Python"
-    )
+    note = "d2i also parses certificates and turns each SubjectPublicKeyInfo into a key; nothing reaches Python"
 
     def __init__(self) -> None:
         self._loops = loops()

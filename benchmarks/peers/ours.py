@@ -86,9 +86,7 @@ class Ours(Peer):
                 "algorithm": {"algorithm": plain["key_algorithm"], "parameters": null},
                 "subject_public_key": bits(plain["public_key"]),
             },
-            "extensions": [
-                {"extn_id": extension, "extn_value": content} for extension, content in plain["extensions"]
-            ],
+            "extensions": [{"extn_id": extension, "extn_value": content} for extension, content in plain["extensions"]],
         }
         proof = {
             "algorithm_identifier": {"algorithm": plain["signature_algorithm"], "parameters": null},

@@ -264,9 +264,7 @@ HOSTILE = '\x1b]0;owned\x07\r\nMAC: valid\u202e\u2066\u200b\x00\x9b31m\ud7ff\U00
 
 
 def hostile_message() -> cmp.PKIMessage:
-    name = pkix.Name(
-        [[pkix.AttributeTypeAndValue(type="2.5.4.3", value=pkix.DirectoryString(utf8_string=HOSTILE))]]
-    )
+    name = pkix.Name([[pkix.AttributeTypeAndValue(type="2.5.4.3", value=pkix.DirectoryString(utf8_string=HOSTILE))]])
     free = cmp.PKIFreeText([HOSTILE])
     return cmp.PKIMessage(
         header=cmp.PKIHeader(
@@ -456,9 +454,7 @@ def test_types_by_name() -> None:
     assert _find_type("EncryptedKey") is crmf.EncryptedKey
 
 
-@pytest.mark.parametrize(
-    "name", ["TLV", "Sequence", "Record", "_UnopenedAttribute", "oids", "", ".", "os.PathLike"]
-)
+@pytest.mark.parametrize("name", ["TLV", "Sequence", "Record", "_UnopenedAttribute", "oids", "", ".", "os.PathLike"])
 def test_no_such_type(run: Run, name: str) -> None:
     result = run("decode", "--type", name, stdin=DATA)
     assert result.code == 2

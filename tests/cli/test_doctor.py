@@ -36,9 +36,7 @@ def test_the_engine_that_was_asked_for(program: Run) -> None:
     assert result.code == 0
     assert rows(result.out)["engine"] == "python, CMPCODEC_ENGINE=python asks for it"
     assert rows(result.out)["PBM"] == "hashlib, the plain Python engine runs"
-    assert result.out.endswith(
-        "The Python engine is as asked for; without CMPCODEC_ENGINE the best one runs.\n"
-    )
+    assert result.out.endswith("The Python engine is as asked for; without CMPCODEC_ENGINE the best one runs.\n")
 
 
 def test_how_to_get_the_compiled_engine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,7 @@ def decode_all(run: Run) -> dict[str, Any]:
 
 def test_every_vector_can_be_rebuilt_from_its_json(decode_all: dict[str, Any]) -> None:
     lossy = [
-        file.name
-        for file in FILES
-        if rebuild(cmp.PKIMessage, decode_all[file.name]["value"]).der != file.read_bytes()
+        file.name for file in FILES if rebuild(cmp.PKIMessage, decode_all[file.name]["value"]).der != file.read_bytes()
     ]
     assert lossy == []
 
@@ -153,9 +151,7 @@ RECORDS: list[tuple[Record, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("record", "expected"), RECORDS, ids=[type(record).__name__ for record, _ in RECORDS]
-)
+@pytest.mark.parametrize(("record", "expected"), RECORDS, ids=[type(record).__name__ for record, _ in RECORDS])
 def test_values(run: Run, tmp_path: Path, record: Record, expected: Any) -> None:
     result = run("decode", "--jsonl", "--type", type(record).__name__, stdin=record.der)
     document = json.loads(result.out)

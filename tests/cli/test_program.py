@@ -76,9 +76,7 @@ def test_where_secrets_come_from(run: Run, tmp_path: Path, monkeypatch: pytest.M
         assert (result.code, result.err) == (0, "")
         assert "\nMAC: valid, the secret fits\n" in result.out
     assert run("decode", "--secret", "env:CMP_SECRET", IR).code == 0
-    assert run("decode", "--secret", "env:CMP_SECRET", "--summary", IR).out.endswith(
-        "; MAC: valid, the secret fits\n"
-    )
+    assert run("decode", "--secret", "env:CMP_SECRET", "--summary", IR).out.endswith("; MAC: valid, the secret fits\n")
 
 
 @unix

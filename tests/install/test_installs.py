@@ -34,9 +34,7 @@ class Ran:
 
 def run(*command: object, cwd: Path, path: str | None = None, **variables: str) -> Ran:
     """Run a program without the settings of the process that runs the tests."""
-    env = {
-        k: v for k, v in os.environ.items() if not k.startswith(("CMPCODEC_", "PYTHON", "VIRTUAL_ENV", "CC"))
-    }
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("CMPCODEC_", "PYTHON", "VIRTUAL_ENV", "CC"))}
     env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]]) if path is None else path
     done = subprocess.run(
         [str(part) for part in command],
@@ -114,9 +112,7 @@ def place(tmp_path: Path) -> Path:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the repository as a clone has it, so that no build sees another's leftovers."""
     folder = tmp_path_factory.mktemp("source") / "a copy"
-    ignored = shutil.ignore_patterns(
-        ".git", ".venv", "build", "dist", ".*_cache", "__pycache__", "*.so", "*.pyd"
-    )
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "dist", ".*_cache", "__pycache__", "*.so", "*.pyd")
     shutil.copytree(ROOT, folder, ignore=ignored)
     return folder
 
@@ -213,9 +209,7 @@ def test_sdist_to_wheel_to_installation(source: Path, place: Path, decoded: str)
     needed = {"CMakeLists.txt", "README.md", "CHANGELOG.md", "dev", EXAMPLE, "tests/conftest.py"}
     assert needed <= names
     assert {f"src/cmpcodec/_engine/{name}" for name in ("fast.pyx", "fast_pbm.pyx")} <= names
-    assert not [
-        name for name in names if name.endswith((".so", ".pyd", ".c", ".pyc")) and name.startswith("src")
-    ]
+    assert not [name for name in names if name.endswith((".so", ".pyd", ".c", ".pyc")) and name.startswith("src")]
 
     wheel = build_wheel(only(place / "unpacked", "*"), place, **REQUIRE)
     installation = install(wheel, place)
@@ -235,7 +229,5 @@ def test_the_wheel_holds_our_files_and_links_to_nothing(compiled: Path, place: P
     if sys.platform == "linux" and shutil.which("readelf"):
         for module in modules:
             dynamic = succeed("readelf", "--dynamic", "--wide", module, cwd=place, LC_ALL="C")
-            libraries = {
-                line.split("[")[1].rstrip("]") for line in dynamic.splitlines() if "(NEEDED)" in line
-            }
+            libraries = {line.split("[")[1].rstrip("]") for line in dynamic.splitlines() if "(NEEDED)" in line}
             assert libraries <= {"libc.so.6", "libpthread.so.0", "libdl.so.2"}, module.name

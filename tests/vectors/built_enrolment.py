@@ -119,9 +119,7 @@ ENROLMENT.add(
         "ccr",
         [
             {
-                "certReq": request(
-                    extensions=[extension("2.5.29.19", bytes.fromhex("30030101ff"), critical=True)]
-                ),
+                "certReq": request(extensions=[extension("2.5.29.19", bytes.fromhex("30030101ff"), critical=True)]),
                 "popo": signature_pop(),
             }
         ],

@@ -167,9 +167,7 @@ OTHERS.add(
         ],
     },
 )
-OTHERS.add(
-    "genm-bare-header", ("genm", []), {"messageTime": None, "transactionID": None, "senderNonce": None}
-)
+OTHERS.add("genm-bare-header", ("genm", []), {"messageTime": None, "transactionID": None, "senderNonce": None})
 OTHERS.add("genm-pvno-1", ("genm", []), {"pvno": 1})
 OTHERS.add("genm-pvno-unknown", ("genm", []), {"pvno": 4})
 OTHERS.add("genm-long-nonces", ("genm", []), {"transactionID": filler("long", 300), "senderNonce": b""})

@@ -121,9 +121,7 @@ def _key_agreement() -> tuple[str, Any]:
         "version": 3,
         "originator": ("originatorKey", originator_key),
         "ukm": filler("ukm", 16),
-        "keyEncryptionAlgorithm": algorithm(
-            ECDH_SHA256, der(rfc5280.AlgorithmIdentifier(), algorithm(AES128_WRAP))
-        ),
+        "keyEncryptionAlgorithm": algorithm(ECDH_SHA256, der(rfc5280.AlgorithmIdentifier(), algorithm(AES128_WRAP))),
         "recipientEncryptedKeys": recipients,
     }
 
@@ -141,9 +139,7 @@ def _password() -> tuple[str, Any]:
     return "pwri", {
         "version": 0,
         "keyDerivationAlgorithm": pbkdf2(filler("salt", 16), 2048),
-        "keyEncryptionAlgorithm": algorithm(
-            PWRI_KEK, der(rfc5280.AlgorithmIdentifier(), algorithm(AES256_WRAP))
-        ),
+        "keyEncryptionAlgorithm": algorithm(PWRI_KEK, der(rfc5280.AlgorithmIdentifier(), algorithm(AES256_WRAP))),
         "encryptedKey": filler("pwri", 40),
     }
 
@@ -223,9 +219,7 @@ ANSWER = SERVER_NAMES | {"recipNonce": filler("senderNonce", 16), "senderNonce":
 class Messages(dict[str, bytes]):
     """Messages by the stem of their file's name."""
 
-    def add(
-        self, stem: str, body: tuple[str, Any], changes: dict[str, Any] | None = None, **more: Any
-    ) -> None:
+    def add(self, stem: str, body: tuple[str, Any], changes: dict[str, Any] | None = None, **more: Any) -> None:
         """Encode one more: its body, what its header changes, components after the body."""
         assert stem not in self
         self[stem] = message(header(**(changes or {})), body, **more)
@@ -270,9 +264,7 @@ def full_template() -> dict[str, Any]:
     }
 
 
-def request(
-    number: int = 0, *, controls: list[dict[str, Any]] | None = None, **changes: Any
-) -> dict[str, Any]:
+def request(number: int = 0, *, controls: list[dict[str, Any]] | None = None, **changes: Any) -> dict[str, Any]:
     """A CertRequest with a small template."""
     parts: dict[str, Any] = {"certReqId": number, "certTemplate": template(**changes)}
     return parts if controls is None else parts | {"controls": controls}

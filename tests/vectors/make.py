@@ -37,9 +37,7 @@ def run(command: str, directory: Path, expect: int = 0) -> str:
     """Run one command line without a shell; its output. SystemExit at another exit status than expected."""
     done = subprocess.run(shlex.split(command), cwd=directory, capture_output=True, text=True, check=False)
     if done.returncode != expect:
-        raise SystemExit(
-            f"exit status {done.returncode}, not {expect}: {command}\n{done.stdout}{done.stderr}"
-        )
+        raise SystemExit(f"exit status {done.returncode}, not {expect}: {command}\n{done.stdout}{done.stderr}")
     return done.stdout
 
 

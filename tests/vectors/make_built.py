@@ -43,9 +43,7 @@ PBM_VARIANTS: dict[str, tuple[bytes, dict[str, Any], int, dict[str, Any]]] = {
 def protected(body: tuple[str, Any], changes: dict[str, Any], sign: Any, **more: Any) -> bytes:
     """A message whose protection is sign(DER of its ProtectedPart)."""
     bare = message(header(**changes), body)
-    return message(
-        header(**changes), body, protection=octet_bits(sign(independent.protected_part(bare))), **more
-    )
+    return message(header(**changes), body, protection=octet_bits(sign(independent.protected_part(bare))), **more)
 
 
 def pbm(stem: str) -> bytes:
@@ -110,9 +108,7 @@ def signed(kind: str) -> bytes:
         hashed = algorithm(SHA256, NULL)
         mask = algorithm(str(rfc4055.id_mgf1), der(rfc5280.AlgorithmIdentifier(), hashed))
         parameters = {"hashAlgorithm": hashed, "maskGenAlgorithm": mask, "saltLength": 32}
-        changes["protectionAlg"] = algorithm(
-            str(rfc4055.id_RSASSA_PSS), der(rfc4055.RSASSA_PSS_params(), parameters)
-        )
+        changes["protectionAlg"] = algorithm(str(rfc4055.id_RSASSA_PSS), der(rfc4055.RSASSA_PSS_params(), parameters))
         extra = self_signed(rsa_key, kind, algorithm=hashes.SHA256(), rsa_padding=scheme)
         return protected(
             ("genm", []),

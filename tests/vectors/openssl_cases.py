@@ -67,9 +67,7 @@ def _root(name: str, subject: str) -> str:
     )
 
 
-def _certificate(
-    name: str, subject: str, ca: str, serial: str, section: str = "ee", days: int = 8000
-) -> list[str]:
+def _certificate(name: str, subject: str, ca: str, serial: str, section: str = "ee", days: int = 8000) -> list[str]:
     return [
         f"openssl req -config test.cnf -new -utf8 -key {name}.key -subj '{subject}' -out {name}.csr",
         f"openssl x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -set_serial {serial} -sha256"
@@ -103,16 +101,13 @@ SETUP: list[str] = [
     *_certificate("new-ec", "/CN=device-1", "root-ec", "0x1003", "ee_san", 12000),
     *_certificate("srv-ec", "/O=cmpcodec test/CN=EC Server", "root-ec", "0x2001"),
     *_certificate("srv-rsa", "/O=cmpcodec test/CN=RSA Server", "root-rsa", "0x2002"),
-    "openssl req -config test.cnf -section csr -new -key dev-rsa.key -subj /CN=cmp-certificate"
-    " -out attributes.csr",
+    "openssl req -config test.cnf -section csr -new -key dev-rsa.key -subj /CN=cmp-certificate -out attributes.csr",
     "openssl req -config test.cnf -new -key dev-ec.key -subj /CN=device-1 -out plain.csr",
     "openssl req -config test.cnf -new -key dev-ed25519.key -subj /CN=device-ed25519 -out ed25519.csr",
-    "openssl ca -config test.cnf -name crl_ca -gencrl -cert root-ec.pem -keyfile root-ec.key"
-    " -out root-ec.crl",
+    "openssl ca -config test.cnf -name crl_ca -gencrl -cert root-ec.pem -keyfile root-ec.key -out root-ec.crl",
     "openssl ca -config test.cnf -name crl_ca -cert root-ec.pem -keyfile root-ec.key -revoke dev-rsa3072.pem"
     " -crl_reason keyCompromise",
-    "openssl ca -config test.cnf -name crl_ca -gencrl -cert root-ec.pem -keyfile root-ec.key"
-    " -out revoked.crl",
+    "openssl ca -config test.cnf -name crl_ca -gencrl -cert root-ec.pem -keyfile root-ec.key -out revoked.crl",
 ]
 
 # What stays in pki/ (public parts only, DER), for the built vectors and for whoever checks the signatures.
@@ -198,8 +193,7 @@ SESSIONS: list[Session] = [
     Session(
         "ir-pbm-reqexts",
         "ir ip",
-        f"-cmd ir {ENROL_EC} {PBM} -implicit_confirm -grant_implicitconf"
-        " -reqexts wanted -policies wanted_policies",
+        f"-cmd ir {ENROL_EC} {PBM} -implicit_confirm -grant_implicitconf -reqexts wanted -policies wanted_policies",
     ),
     Session(
         "ir-pbm-policy-oids",
@@ -215,8 +209,7 @@ SESSIONS: list[Session] = [
     Session(
         "ir-pbm-geninfo-negative",
         "ir ip",
-        f"-cmd ir {ENROL_EC} {PBM} -implicit_confirm -grant_implicitconf"
-        " -geninfo 2.999.18446744073709551616:int:-129",
+        f"-cmd ir {ENROL_EC} {PBM} -implicit_confirm -grant_implicitconf -geninfo 2.999.18446744073709551616:int:-129",
     ),
     Session(
         "ir-pbm-names",
@@ -234,9 +227,7 @@ SESSIONS: list[Session] = [
         1,
     ),
     Session("ir-pbm-popo-none", "ir ip", f"-cmd ir {ENROL_EC} {PBM} -popo -1", 1),
-    Session(
-        "ir-pbm-popo-raverified", f"ir ip {FULL}", f"-cmd ir {ENROL_EC} {PBM} -popo 0 -accept_raverified"
-    ),
+    Session("ir-pbm-popo-raverified", f"ir ip {FULL}", f"-cmd ir {ENROL_EC} {PBM} -popo 0 -accept_raverified"),
     Session("ir-pbm-popo-raverified-refused", "ir ip", f"-cmd ir {ENROL_EC} {PBM} -popo 0", 1),
     Session("ir-pbm-popo-keyenc", "ir ip", f"-cmd ir {ENROL_RSA} {PBM} -popo 2", 1),
     Session(
@@ -346,9 +337,7 @@ SESSIONS: list[Session] = [
     ),
     # the server says no
     *(
-        Session(
-            f"error-pbm-bit-{bit:02}", "ir ip", f"-cmd ir {ENROL_EC} {PBM} -pkistatus 2 -failure {bit}", 1
-        )
+        Session(f"error-pbm-bit-{bit:02}", "ir ip", f"-cmd ir {ENROL_EC} {PBM} -pkistatus 2 -failure {bit}", 1)
         for bit in (0, 7, 8, 15, 16, 26)
     ),
     Session(
@@ -366,8 +355,7 @@ SESSIONS: list[Session] = [
     Session(
         "ir-pbm-error",
         "ir error",
-        f"-cmd ir {ENROL_EC} {PBM} -send_error -pkistatus 2 -failurebits 134217727"
-        " -statusstring 'no service'",
+        f"-cmd ir {ENROL_EC} {PBM} -send_error -pkistatus 2 -failurebits 134217727 -statusstring 'no service'",
         1,
     ),
     Session("genm-pbm-error", "genm error", f"-cmd genm {PBM} -send_error", 1),
