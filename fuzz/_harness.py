@@ -45,7 +45,7 @@ class Floors(NamedTuple):
 
 
 def run(module: str, prepare: Callable[[], Check], floors: Floors) -> int:
-    """Run the target `module`; `prepare` loads what is to be fuzzed. Arguments are libFuzzer's; returns the exit code."""
+    """Run the target `module`; `prepare` loads what is to be fuzzed. Takes libFuzzer's arguments."""
     if _TALLY in os.environ:
         _fuzz(prepare)
     if os.environ.get("CMPCODEC_ENGINE") != "cython":

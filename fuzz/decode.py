@@ -1,5 +1,5 @@
-"""Invariant: any bytes are refused by the compiled engine with a DecodeError that can be read, or become a message whose
-`der` is those bytes and whose every attribute can be read.
+"""Invariant: any bytes are refused by the compiled engine with a DecodeError that can be read, or become a message
+whose `der` is those bytes and whose every attribute can be read.
 
 The compiled engine gives no coverage. The reference engine's tree, instrumented, looks at each input first and so shows
 libFuzzer the way; where the two differ the target fails, as a difference is a bug too.
@@ -76,4 +76,4 @@ def prepare() -> Check:
 
 
 if __name__ == "__main__":
-    sys.exit(run("fuzz.decode", prepare, Floors(per_second=100, coverage=400, modules=15)))
+    sys.exit(run("fuzz.decode", prepare, Floors(per_second=100, coverage=500, modules=15)))

@@ -1,5 +1,5 @@
-"""Invariant: whatever the bytes, limits and leniencies, both engines accept or both refuse; the errors are alike in class,
-path, problem and offset, the records in every value, place and byte, and constructors make the same bytes of them again.
+"""Invariant: whatever the bytes, limits and leniencies, both engines accept or both refuse; the errors are alike in
+class, path, problem and offset, the records in every value, place and byte, and constructors make the same bytes again.
 
 Each engine has a copy of the package of its own; that of the reference engine is instrumented and guides libFuzzer.
 """
@@ -57,4 +57,4 @@ def prepare() -> Check:
 
 
 if __name__ == "__main__":
-    sys.exit(run("fuzz.engines", prepare, Floors(per_second=20, coverage=400, modules=15)))
+    sys.exit(run("fuzz.engines", prepare, Floors(per_second=20, coverage=700, modules=15)))

@@ -86,6 +86,7 @@ def _collect(package: Any) -> Engine:
     probes = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(probes)
     importlib.import_module("cmpcodec._engine.ops")
+    importlib.import_module("cmpcodec.cli.certificates")  # has record types of its own
     asn1 = importlib.import_module("cmpcodec.asn1")
     one = Engine(package.engine, package, {})
     bases = {asn1.Sequence, asn1.SequenceOf, asn1.SetOf, asn1.Choice}

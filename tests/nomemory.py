@@ -159,7 +159,9 @@ def attempt(operation: Callable[..., Any], index: int, burst: int) -> Any:
     except MemoryError:
         pass
     except SystemError as error:
-        if not (FORGETFUL and re.search("error return without exception set|returned NULL without setting", str(error))):
+        if not (
+            FORGETFUL and re.search("error return without exception set|returned NULL without setting", str(error))
+        ):
             raise
     finally:
         _testcapi.remove_mem_hooks()

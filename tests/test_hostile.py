@@ -47,7 +47,7 @@ def test_time() -> None:
 
 @every_family
 def test_number_of_calls(family: str) -> None:
-    """Twice the size means at most 2.5 times the calls, in Python and from it into C. (In the compiled engine that is little to count.)"""
+    """Twice the size means at most 2.5 times the calls, in Python and from it into C; the compiled engine has few."""
     key, make = FAMILIES[family]
 
     def calls(size: int) -> int:

@@ -35,7 +35,7 @@ def test_every_allocation() -> None:
         for each in sweeps:
             tried, failed, grown = map(int, each.split())
             failures += failed
-            # CPython itself forgets a block here and there when it unwinds Python frames; the compiled engine has hardly any.
+            # CPython 3.11 itself loses a block now and then when it unwinds Python frames. A leak of ours would show in each of the two sweeps.
             if cmpcodec.engine == "cython":
-                assert grown <= 20 + tried // 3, f"{name}: {grown} blocks more after two sweeps of {tried}"
+                assert grown <= 20 + 3 * failed // 4, f"{name}: {grown} blocks more after two sweeps of {tried}"
     assert failures >= 3000

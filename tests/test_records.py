@@ -27,7 +27,23 @@ ENGINE = running()
 TYPES = ENGINE.types
 Leaves, Small, Numbers, Inner, Outer, Opened, Defaults, Tree, Oids, Times, Values, Boxed, Many, Sizes, Chain = (
     TYPES[f"probes.{name}"]
-    for name in ["Leaves", "Small", "Numbers", "Inner", "Outer", "Opened", "Defaults", "Tree", "Oids", "Times", "Values", "Boxed", "Many", "Sizes", "Chain"]
+    for name in [
+        "Leaves",
+        "Small",
+        "Numbers",
+        "Inner",
+        "Outer",
+        "Opened",
+        "Defaults",
+        "Tree",
+        "Oids",
+        "Times",
+        "Values",
+        "Boxed",
+        "Many",
+        "Sizes",
+        "Chain",
+    ]
 )
 Flags = type(Defaults().flags)
 Colour = type(Defaults().colour)
@@ -68,7 +84,7 @@ def test_nothing_can_be_set_or_deleted(record: Any) -> None:
 def test_equality_is_that_of_class_and_bytes(record: Any) -> None:
     same = type(record).decode(record.der)
     assert record == same
-    assert not record != same
+    assert not record != same  # noqa: SIM202 - this operator is what is tested
     assert hash(record) == hash(same) == hash(record.der)
     assert record != record.der
     assert record != None  # noqa: E711 - the operator is the test
@@ -434,7 +450,7 @@ def test_tlv_of_nonsense(der: Any, text: str) -> None:
 
 def test_tlv_with_a_tag() -> None:
     assert Boxed(b"0\0").content == b""
-    with pytest.raises(EncodeError, match="^Boxed: expected SEQUENCE, found NULL, at byte 0$"):
+    with pytest.raises(EncodeError, match=r"^Boxed: expected SEQUENCE, found NULL, at byte 0$"):
         Boxed(b"\5\0")
 
 
@@ -675,7 +691,7 @@ def test_bit_strings_of_another_length(items: tuple[Any, ...]) -> None:
 
 
 def test_text_of_an_enum_member_does_not_become_an_identifier() -> None:
-    class Names(str, Enum):
+    class Names(str, Enum):  # noqa: UP042 - a str whose str() is another text
         ONE = "1.2.3.4.5"
 
     assert Oids([Names.ONE])[0] == "1.2.3.4.5"
@@ -720,7 +736,10 @@ def test_threads_that_read_the_same_record_get_the_same_values() -> None:
             oids = [Oids.decode(one.der) for one in record]
             found: list[list[Any]] = []
             threads = [
-                threading.Thread(target=lambda: found.append([each for one in oids for each in one])) for _ in range(4)
+                threading.Thread(
+                    target=lambda found=found, oids=oids: found.append([each for one in oids for each in one])
+                )
+                for _ in range(4)
             ]
             for thread in threads:
                 thread.start()
