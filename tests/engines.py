@@ -25,10 +25,14 @@ _PROBES = Path(__file__).resolve().with_name("probes.py")
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine with a package of its own. `types` holds every record class by room and name: ``cmp.PKIHeader``."""
+    """One engine with a package of its own, and its copy of probes.py.
+
+    `types` holds every record class by room and name: ``cmp.PKIHeader``.
+    """
 
     name: str
     package: Any
+    probes: Any
     types: dict[str, Any]
 
     def room(self, name: str) -> Any:
@@ -88,7 +92,7 @@ def _collect(package: Any) -> Engine:
     importlib.import_module("cmpcodec._engine.ops")
     importlib.import_module("cmpcodec.cli.certificates")  # has record types of its own
     asn1 = importlib.import_module("cmpcodec.asn1")
-    one = Engine(package.engine, package, {})
+    one = Engine(package.engine, package, probes, {})
     bases = {asn1.Sequence, asn1.SequenceOf, asn1.SetOf, asn1.Choice}
     ours = f"{package.__name__}.", spec.name
     for cls in _below(asn1.Record):

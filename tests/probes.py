@@ -26,6 +26,7 @@ from cmpcodec.asn1 import (
     Open,
     OpenTypes,
     PrintableString,
+    Record,
     Sequence,
     SequenceOf,
     SetOf,
@@ -248,3 +249,21 @@ class Many(Sequence):
     c29: Annotated[int | None, Implicit(29)] = None
     c30: Annotated[int | None, Implicit(30)] = None
     last: bool | None = None
+
+
+def samples() -> list[Record]:
+    """Records of each shape, each once made and once decoded."""
+    made = [
+        Leaves(integer=5, utf8="é"),
+        Small([1, 2, 3]),
+        Numbers([3, 1, 2]),
+        Inner(text="x"),
+        Outer(inner=Inner(number=5)),
+        Opened(first=ObjectIdentifier("1.2.3.3"), first_value=Small([1])),
+        Defaults(),
+        TLV(b"\5\0"),
+        Boxed(b"0\0"),
+        Null(),
+        Tree(left=Tree(label="a")),
+    ]
+    return made + [type(one).decode(one.der) for one in made]

@@ -6,6 +6,7 @@ be installed: `openssl cmp` exists since 3.0.
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class OpenSSL:
         options = ["-config", "empty.cnf", "-section", "", "-verbosity", "8", "-server", "127.0.0.1:9"]
         credential = ["-ref", "device-1", "-secret", f"pass:{secret}"]
         return self.run(
-            "cmp", "-cmd", *command.split(), *options, *credential, "-rspin", ",".join(files), expect=expect
+            "cmp", "-cmd", *shlex.split(command), *options, *credential, "-rspin", ",".join(files), expect=expect
         )
 
     def server(self, request: cmpcodec.PKIMessage, secret: str) -> cmpcodec.PKIMessage:
@@ -171,7 +172,7 @@ def test_client_polls_with_our_answers(openssl: OpenSSL) -> None:
 
 def test_client_validates_our_rp(openssl: OpenSSL) -> None:
     answer = cmpcodec.protect(bare("rr-pbm-notification.2-rp"), shared())
-    output = openssl.client(f"rr -oldcert {DEVICE_CERTIFICATE} -revreason 1", [answer], "mySecret")
+    output = openssl.client(f"rr -oldcert {shlex.quote(str(DEVICE_CERTIFICATE))} -revreason 1", [answer], "mySecret")
     assert VALIDATED in output
     assert "revocation accepted (PKIStatus=revocationNotification)" in output
 

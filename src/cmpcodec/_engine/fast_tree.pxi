@@ -91,7 +91,8 @@ cdef int _long_tag(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* la
 
 cdef int _make_room(Growth* g) noexcept:
     cdef Node* nodes
-    cdef uint64_t capacity = g.capacity + <uint64_t>g.capacity // 2
+    # Large steps leave little behind; octets that are never written cost nothing, and _source gives the rest back.
+    cdef uint64_t capacity = min(4 * <uint64_t>g.capacity, <uint64_t>g.max_nodes)
     if capacity > MAX_INPUT:
         return NO_MEMORY
     if g.nodes == g.local:
