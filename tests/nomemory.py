@@ -134,6 +134,11 @@ def operations() -> dict[str, Callable[..., Any]]:
         "build": lambda: message().der,
         "build and read": lambda: read(message()),
         "build from lists": lambda: TYPES["probes.Repeated"](small=[1, 2], numbers=[3, 1 << 80, 2], plain=(1,)).der,
+        "build from plain values": lambda: (
+            cmpcodec.PKIBody.from_plain(
+                {"error": {"pki_status_info": {"status": 2, "status_string": ["no", "né"]}}}
+            ).der
+        ),
         "build much": lambda: cmpcodec.TLV(b"\4\x82\x20\0" + bytes(0x2000)).der,
         "refuse a value": lambda: refuse(lambda: small([1, "x"]), cmpcodec.EncodeError),
         "refuse arguments": lambda: refuse(lambda: leaves(unknown=1), TypeError),

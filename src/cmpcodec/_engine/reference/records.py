@@ -188,8 +188,8 @@ class View:
     def _raw(self) -> tuple[int, bytes]:
         """First identifier octet and content octets of a TLV."""
         data = self._source.data
-        op, start, content, end, *_ = self._tree()
-        return op.tag or data[start], data[content:end]
+        op, start, skipped, end, *_ = self._tree()
+        return op.tag or data[start], data[start + skipped : end]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, View) or type(self) is not type(other):
@@ -258,9 +258,9 @@ def _fill(view: View, source: _Source, node: Place | None) -> None:
 
 
 def _make(source: _Source, node: Place) -> Any:
-    op, _, content, end, *_ = node
+    op, start, skipped, end, *_ = node
     if op.cls is None:
-        return read[op.kind](op, source.data, content, end)
+        return read[op.kind](op, source.data, start + skipped, end)
     view = op.cls.__new__(op.cls)
     _fill(view, source, node)
     return view

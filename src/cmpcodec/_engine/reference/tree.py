@@ -20,7 +20,7 @@ UNLIMITED = Limits(max_size=MAX_INPUT, max_depth=MAX_INPUT, max_nodes=MAX_INPUT,
 """For bytes that our own encoder made."""
 
 Place: TypeAlias = "tuple[Op, int, int, int, int, int, list[Place | None]]"
-"""A node: op, start, content, end, depth, nest, children; `Node` says what they are."""
+"""A node: op, start, header, end, depth, nest, children; `Node` says what they are."""
 
 _SEQUENCE, _SET_OF, _CHOICE, _ANY = Kind.SEQUENCE, Kind.SET_OF, Kind.CHOICE, Kind.ANY
 _WHOLE = Op(Kind.ANY, "", 0)
@@ -39,7 +39,7 @@ _LEAF: list[Place | None] = []
 
 
 class Node(NamedTuple):
-    """One value in the input: its TLV is data[start:end], its content data[content:end].
+    """One value in the input: its TLV is data[start:end], of which the first `header` octets are tag and length.
 
     `start` lies behind any EXPLICIT tag, except for a CHOICE, which is its alternative with all tags. `children`
     has a place for each component of a SEQUENCE (None: absent), for each element of a SEQUENCE OF, or for the one
@@ -49,11 +49,16 @@ class Node(NamedTuple):
 
     op: Op
     start: int
-    content: int
+    header: int
     end: int
     depth: int
     nest: int
     children: list[Place | None]
+
+    @property
+    def content(self) -> int:
+        """Where the content begins."""
+        return self.start + self.header
 
 
 def header(data: bytes, pos: int, end: int) -> tuple[int, int]:
@@ -152,13 +157,14 @@ def grow(
     if start == end:
         raise Refused(whole.op.name, f"expected {expected(whole.first)}, found no data", start, False)
     max_nodes, max_depth, max_repeat = limits.max_nodes, min(limits.max_depth, MAX_DEPTH), limits.max_repeat
-    top: Place = (_WHOLE, start, start, end, depth, nest, [])
+    top: Place = (_WHOLE, start, 0, end, depth, nest, [])
     node, unfinished = top, [top]
     part: Part | None = None  # what is looked for in `node`; None if `node` is looked at itself
     count = before = 0
     try:
         for node in unfinished:
             op, pos, content, end, depth, nest, children = node
+            content += pos
             kind = op.kind
             parts: Iterable[Part]
             if kind is _SEQUENCE:
@@ -208,10 +214,10 @@ def grow(
                 # Is it all right, as far as can be told without its own parts?
                 child: Place
                 if below.holds:
-                    child = (below, start, content, stop, level, inside, [])
+                    child = (below, start, content - start, stop, level, inside, [])
                     unfinished.append(child)
                 else:
-                    child = (below, start, content, stop, level, inside, _LEAF)
+                    child = (below, start, content - start, stop, level, inside, _LEAF)
                     if not below.free:
                         check[below.kind](below, data, content, stop, allow)
                     elif below.kind is _ANY and data[start] in _NOT_DER_TAGS:
