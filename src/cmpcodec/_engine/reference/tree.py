@@ -158,7 +158,8 @@ def grow(
         raise Refused(whole.op.name, f"expected {expected(whole.first)}, found no data", start, False)
     max_nodes, max_depth, max_repeat = limits.max_nodes, min(limits.max_depth, MAX_DEPTH), limits.max_repeat
     top: Place = (_WHOLE, start, 0, end, depth, nest, [])
-    node, unfinished = top, [top]
+    node = top
+    unfinished: list[Place] = [top]
     part: Part | None = None  # what is looked for in `node`; None if `node` is looked at itself
     count = before = 0
     try:
