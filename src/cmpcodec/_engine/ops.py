@@ -89,8 +89,8 @@ class Op:
     `limit` is our own bound on elements, `nesting` how many types with such a bound may be inside each other (0: no
     bound). `named` is the IntEnum or NamedBits class of an INTEGER or BIT STRING with names. `select` maps the first
     identifier octet of a CHOICE to the number of the alternative. `root` is the type used on its own. `native` belongs
-    to the compiled engine. For the reference engine is worked out beforehand: `holds`, whether values contain values of `parts`;
-    `free`, whether any octets at all are a content of the type; `most`, how many elements there may be.
+    to the compiled engine. For the reference engine is worked out beforehand: `holds`, whether values contain values
+    of `parts`; `free`, whether any octets at all are a content of the type; `most`, how many elements there may be.
     """
 
     __slots__ = (
