@@ -4,10 +4,16 @@
     |-- DecodeError (ValueError)      the bytes are not what they should be
     |   `-- LimitExceeded             ... or cost more than the caller allows
     |-- EncodeError (ValueError)      a Python value does not fit its ASN.1 type
-    `-- ProtectionError               the message is not authentic
-        |-- MissingProtection         it carries no protection at all
-        |-- InvalidProtection         secret, message or protection do not match
-        `-- UnsupportedAlgorithm      refused before any computation
+    |-- ProtectionError               the message is not authentic
+    |   |-- MissingProtection         it carries no protection at all
+    |   |-- InvalidProtection         secret, message or protection do not match
+    |   `-- UnsupportedAlgorithm      refused before any computation
+    |-- PopError                      nobody has shown to possess the private key
+    |-- ProtocolError                 a message that must not come here or now
+    |   |-- LocalProtocolError        ... by our own doing
+    |   `-- RemoteProtocolError       ... by the peer's
+    |-- RequestRejected               the peer said no, authentically, and why
+    `-- TransportError (OSError)      no answer came; raised by adapters only
 
 Each class carries `fail_info`, the name of the PKIFailureInfo bit that a server answers with (RFC 9810, 5.2.3).
 This file knows no ASN.1 and imports nothing of the package.
@@ -16,7 +22,7 @@ This file knows no ASN.1 and imports nothing of the package.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class CMPError(Exception):
@@ -125,3 +131,48 @@ class UnsupportedAlgorithm(ProtectionError):
     """An algorithm or its parameters that the policy refuses; nothing was computed."""
 
     fail_info: ClassVar[str] = "BAD_ALG"
+
+
+class PopError(CMPError):
+    """No proof, or no sufficient proof, that the requester has the private key. RFC 9810, 5.2.8."""
+
+    fail_info: ClassVar[str] = "BAD_POP"
+
+
+class ProtocolError(CMPError):
+    """A message that breaks the rules of the conversation: the wrong kind, or not of this transaction."""
+
+    fail_info: ClassVar[str] = "BAD_REQUEST"
+
+
+class LocalProtocolError(ProtocolError):
+    """We asked for something that the protocol does not allow; nothing was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent something that the protocol does not allow; nothing in it was acted upon."""
+
+
+class RequestRejected(CMPError):
+    """The peer said no. `status_info` is its PKIStatusInfo (status, statusString, failInfo).
+
+    `authenticated` is False where the answer was not protected and the caller had allowed that: then anybody may
+    have said it.
+    """
+
+    def __init__(self, status_info: Any, authenticated: bool = True) -> None:
+        super().__init__(status_info, authenticated)
+        self.status_info = status_info
+        self.authenticated = authenticated
+
+    def __str__(self) -> str:
+        info = self.status_info
+        said = [f"PKIStatus {getattr(info.status, 'name', info.status)}"]
+        if info.fail_info:
+            said.append("failInfo " + ", ".join(info.fail_info.names))
+        said += [repr(text) for text in info.status_string or ()]
+        return ("" if self.authenticated else "not authenticated: ") + "; ".join(said)
+
+
+class TransportError(CMPError, OSError):
+    """The message could not be sent, or no CMP message came back: connection, TLS, HTTP, a deadline."""
