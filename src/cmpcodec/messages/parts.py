@@ -7,7 +7,7 @@ from typing import Final
 
 from .. import oids
 from ..asn1 import Null
-from ..cmp import InfoTypeAndValue, PKIFailureInfo, PKIHeader, PKIStatus, PKIStatusInfo
+from ..cmp import InfoTypeAndValue, PKIFailureInfo, PKIFreeText, PKIHeader, PKIStatus, PKIStatusInfo
 from ..pkix import GeneralName, Name
 
 NONCE_OCTETS: Final = 16
@@ -29,7 +29,9 @@ def status_info(
     status: PKIStatus | int, text: str | None = None, fail_info: PKIFailureInfo | None = None
 ) -> PKIStatusInfo:
     """A PKIStatusInfo with at most one text."""
-    return PKIStatusInfo(status=status, status_string=[text] if text else None, fail_info=fail_info or None)
+    return PKIStatusInfo(
+        status=status, status_string=PKIFreeText([text]) if text else None, fail_info=fail_info or None
+    )
 
 
 def find_info(header: PKIHeader, info_type: str) -> InfoTypeAndValue | None:
