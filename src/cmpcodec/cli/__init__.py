@@ -23,6 +23,7 @@ EXIT_NO_READER = 141
 
 VERBS = {
     "decode": "show what is in a CMP message",
+    "serve": "run a CMP server with a CA of its own",
     "doctor": "say which engine runs, why, and what is missing",
 }
 
@@ -71,6 +72,12 @@ def _run(arguments: list[str], prog: str) -> int:
         from .doctor import doctor
 
         return doctor(arguments[1:], f"{prog} doctor")
+    if verb == "serve":
+        try:
+            from .serve import serve
+        except ModuleNotFoundError as error:
+            raise UsageError(f"serve needs the package {error.name}: pip install 'cmpcodec[server]'") from None
+        return serve(arguments[1:], f"{prog} serve")
     if verb in ("-V", "--version"):
         from .. import __version__
 

@@ -138,6 +138,10 @@ class Transaction:
     """When the first message arrived."""
     serials: tuple[tuple[int, int], ...] = ()
     """(certReqId, serial number) of each certificate that still has to be confirmed."""
+    waiting: tuple[int, ...] = ()
+    """The certReqIds whose answer is delayed; -1 for a p10cr or for the whole message."""
+    replaces: int | None = None
+    """Serial number of the certificate that is revoked as superseded once the new one is confirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +280,10 @@ class Authority(Protocol):
         ...
 
     def revoke(self, certificate: IssuedCertificate, reason: int | None, now: datetime, asked_at: datetime) -> None:
-        """Consent to a revocation, or (reason 8, removeFromCRL) to its end; raises Refused or NotYet as `issue` does."""
+        """Consent to a revocation, or (reason 8, removeFromCRL) to its end; raises Refused or NotYet as `issue` does.
+
+        Certificates that nobody confirmed, or that were rejected or superseded, are revoked without asking.
+        """
         ...
 
     def sign_crl(self, entries: Sequence[IssuedCertificate], number: int, now: datetime) -> tuple[bytes, datetime]:

@@ -1,0 +1,1 @@
+"""What connects the sans-IO core with the world: drivers that run the client's flows."""

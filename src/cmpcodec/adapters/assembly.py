@@ -1,0 +1,105 @@
+"""Puts a server together from its configuration: store, CAs, profiles, responder, gateway.
+
+The only place that knows all of them. It opens files and databases, and closes what it opened; it listens on nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..authority import Delayed, LocalAuthority
+from ..authority.files import CAFiles, load_chain, open_ca
+from ..http.gateway import Gateway
+from ..http.metrics import Metrics
+from ..pkix import Certificate
+from ..protection.signatures import PrivateKey
+from ..server import Authority, Profile, Responder, SharedSecrets, Store
+from ..store import MemoryStore
+from .configuration import AuthoritySettings, Configuration, ProfileSettings
+from .settings import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server that is ready to be asked. `created` names the CAs whose keys were made just now."""
+
+    responder: Responder
+    gateway: Gateway
+    created: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _CA:
+    key: PrivateKey
+    certificate: Certificate
+    chain: tuple[Certificate, ...]
+    created: bool
+
+
+@contextmanager
+def assemble(configuration: Configuration) -> Iterator[Service]:
+    """Open all that the configuration names, and close it in the end.
+
+    Raises ConfigurationError for what does not fit, OSError or a StoreError for files and databases.
+    """
+    authorities = {name: _open_ca(one) for name, one in configuration.authorities.items()}
+    profiles = {name: _profile(one, authorities) for name, one in configuration.profiles.items()}
+    store = _open_store(configuration)
+    try:
+        responder = Responder(profiles, store)
+        gateway = Gateway(
+            responder,
+            default_profile=configuration.server.default_profile,
+            aliases=configuration.server.aliases,
+            max_body=configuration.server.max_message,
+            metrics=Metrics() if configuration.server.metrics else None,
+            retry_after=configuration.limits.retry_after,
+        )
+        yield Service(responder, gateway, tuple(name for name, ca in authorities.items() if ca.created))
+    finally:
+        store.close()
+
+
+def _open_store(configuration: Configuration) -> Store:
+    if configuration.store is None:
+        return MemoryStore()
+    from ..store.sqlite import SQLiteStore
+
+    configuration.store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return SQLiteStore(configuration.store)
+
+
+def _open_ca(settings: AuthoritySettings) -> _CA:
+    files = CAFiles(key=settings.key, certificate=settings.certificate, passphrase=settings.passphrase)
+    try:
+        settings.key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key, certificate, created = open_ca(
+            files,
+            create={"subject": settings.subject, "algorithm": settings.algorithm, "days": settings.days}
+            if settings.create
+            else None,
+        )
+        chain = load_chain(settings.chain) if settings.chain is not None else ()
+        return _CA(key, certificate, tuple(chain), created)
+    except ValueError as error:
+        raise ConfigurationError(f"[authority.{settings.name}]: {error}") from error
+
+
+def _profile(settings: ProfileSettings, authorities: Mapping[str, _CA]) -> Profile:
+    ca = authorities[settings.authority]
+    try:
+        authority: Authority = LocalAuthority(ca.key, ca.certificate, ca.chain, settings.rules)
+        if settings.delay:
+            authority = Delayed(authority, settings.delay, settings.delayed, settings.delay_reason)
+        values: dict[str, Any] = dict(settings.values)
+        return Profile(
+            name=settings.name,
+            authority=authority,
+            lookup=SharedSecrets(settings.secrets, settings.default_secret),
+            **values,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"[profile.{settings.name}]: {error}") from error

@@ -1,0 +1,84 @@
+"""Makes the self-signed certificate of a new CA. RFC 5280, 4.1 and 4.2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from .. import oids
+from ..pkix import BasicConstraints, Certificate, KeyUsage, Name, SubjectPublicKeyInfo, Version
+from ..protection.signatures import PrivateKey, sign
+from .building import digest_for, fresh_serial, key_identifier, signed, time_for
+from .schema import TBSCertificate, extension
+
+GENERATORS: Final[dict[str, Callable[[], PrivateKey]]] = {
+    "ec-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ec-p384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "ec-p521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "rsa-2048": lambda: rsa.generate_private_key(65537, 2048),
+    "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
+    "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "ed448": ed448.Ed448PrivateKey.generate,
+}
+"""Kinds of keys that `create_ca` makes."""
+
+
+def create_ca(
+    subject: Name | str,
+    algorithm: str = "ec-p256",
+    *,
+    days: int = 3650,
+    now: datetime | None = None,
+) -> tuple[PrivateKey, Certificate]:
+    """A new key of that kind (of `GENERATORS`) and its self-signed CA certificate, valid for `days`.
+
+    `subject` is a Name, or text after RFC 4514 such as ``CN=Device CA,O=Example``. The CA may issue certificates to end
+    entities only (pathLenConstraint 0), and sign CRLs. Raises ValueError for an unknown algorithm, an empty or
+    malformed subject, or days that are not 1 to 36525.
+    """
+    if algorithm not in GENERATORS:
+        raise ValueError(f"algorithm: {algorithm!r} is none of {', '.join(GENERATORS)}")
+    if not 1 <= days <= 36_525:
+        raise ValueError("days: expected 1 to 36525")
+    name = _name(subject) if isinstance(subject, str) else subject
+    if not len(name):
+        raise ValueError("subject: a CA needs a name")
+    key = GENERATORS[algorithm]()
+    digest = digest_for(key)
+    info = SubjectPublicKeyInfo.decode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    start = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    content = TBSCertificate.from_plain(
+        {
+            "version": Version.V3,
+            "serial_number": fresh_serial(),
+            "signature": sign(key, b"", digest)[0],
+            "issuer": name,
+            "validity": {
+                "not_before": time_for(start - timedelta(hours=1)),
+                "not_after": time_for(start + timedelta(days=days)),
+            },
+            "subject": name,
+            "subject_public_key_info": info,
+            "extensions": [
+                extension(
+                    oids.ID_CE_BASIC_CONSTRAINTS, BasicConstraints(ca=True, path_len_constraint=0), critical=True
+                ),
+                extension(oids.ID_CE_KEY_USAGE, KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN, critical=True),
+                extension(oids.ID_CE_SUBJECT_KEY_IDENTIFIER, key_identifier(info)),
+            ],
+        }
+    )
+    return key, signed(content, key, digest)
+
+
+def _name(text: str) -> Name:
+    try:
+        return Name.decode(x509.Name.from_rfc4514_string(text).public_bytes())
+    except ValueError as error:
+        raise ValueError(f"subject: {text!r} is no name after RFC 4514, such as CN=Device CA,O=Example") from error

@@ -1,0 +1,219 @@
+"""What is asked for: the CertTemplate of a request, from what the caller says and from what a CSR or certificate has.
+
+It follows `openssl cmp` in what is taken from where. It knows CRMF; no transactions, and of CMP only oldCertID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Final, TypeAlias
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from .. import oids
+from ..asn1 import Null
+from ..crmf import (
+    AttributeTypeAndValue,
+    CertId,
+    CertReqMsg,
+    CertRequest,
+    CertTemplate,
+    Controls,
+    OptionalValidity,
+    ProofOfPossession,
+)
+from ..errors import LocalProtocolError
+from ..pkix import (
+    Certificate,
+    CertificationRequest,
+    Extension,
+    Extensions,
+    GeneralName,
+    GeneralNames,
+    Name,
+    SubjectPublicKeyInfo,
+    Time,
+)
+from ..pop import prove
+from ..protection.signatures import PrivateKey, PublicKey
+from .certificates import CertificateFacts
+from .reading import as_name
+
+Key: TypeAlias = PrivateKey | PublicKey | SubjectPublicKeyInfo
+"""A key of `cryptography`, private or public, or a public key alone as it stands in certificates."""
+
+_UTC_TIME_UNTIL: Final = 2049
+
+
+class ProofMethod(IntEnum):
+    """How to prove possession of the private key, by the numbers of `openssl cmp -popo`. RFC 9810, 5.2.8."""
+
+    NONE = -1
+    RA_VERIFIED = 0
+    """The sender vouches for it: only registration authorities may."""
+    SIGNATURE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a new certificate should be like. See `enroll` for the meaning of each."""
+
+    key: Key | None
+    subject: Name | str | None
+    sans: Sequence[GeneralName]
+    sans_critical: bool
+    default_sans: bool
+    extensions: Sequence[Extension]
+    policies: Sequence[str]
+    policies_critical: bool
+    days: int
+    validity: OptionalValidity | None
+    issuer: Name | str | None
+    csr: CertificationRequest | None
+    proof: ProofMethod
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A finished request, and what its answer is held against."""
+
+    message: CertReqMsg
+    public_key: SubjectPublicKeyInfo
+    subject: Name | None
+    issuer: Name | None
+
+
+def certificate_request(
+    wish: Wish, reference: CertificateFacts | None, update: bool, clock_time: datetime, cert_req_id: int = 0
+) -> Request:
+    """The CertReqMsg for a wish. `reference` gives what the wish leaves open; with `update` it is what is replaced.
+
+    Raises LocalProtocolError for a wish that cannot be, TypeError and ValueError for arguments that make no sense.
+    """
+    csr = None if wish.csr is None else wish.csr.certification_request_info
+    public_key = csr.subject_pk_info if wish.key is None and csr is not None else public_key_info(wish.key)
+    subject = _subject(wish, None if csr is None else csr.subject, reference, update)
+    issuer = as_name(wish.issuer) if wish.issuer is not None else (reference.issuer if reference else None)
+    if issuer is not None and not len(issuer):
+        issuer = None
+    template = CertTemplate(
+        issuer=issuer,
+        validity=_validity(wish, clock_time),
+        subject=subject,
+        public_key=public_key,
+        extensions=_extensions(wish, reference, subject) or None,
+    )
+    controls = None
+    if update:
+        if reference is None:
+            raise LocalProtocolError("a key update needs the certificate that it is to replace")
+        controls = Controls([AttributeTypeAndValue(type=oids.ID_REG_CTRL_OLD_CERT_ID, value=cert_id(reference))])
+    request = CertRequest(cert_req_id=cert_req_id, cert_template=template, controls=controls)
+    return Request(CertReqMsg(cert_req=request, popo=_proof(wish, request)), public_key, subject, issuer)
+
+
+def cert_id(certificate: CertificateFacts) -> CertId:
+    """Names a certificate by issuer and serial number."""
+    return CertId(
+        issuer=GeneralName(directory_name=certificate.issuer), serial_number=certificate.serial_number
+    )
+
+
+def public_key_info(key: Key | None) -> SubjectPublicKeyInfo:
+    """The public half of a key; LocalProtocolError if there is none, TypeError if it is none."""
+    if key is None:
+        raise LocalProtocolError("no key to certify: give a private or public key, or a CSR that has one")
+    if isinstance(key, SubjectPublicKeyInfo):
+        return key
+    public = key if isinstance(key, PublicKey) else key.public_key() if isinstance(key, PrivateKey) else None
+    if public is None:
+        raise TypeError(f"key: expected an RSA, EC, Ed25519 or Ed448 key, not {type(key).__name__}")
+    return SubjectPublicKeyInfo.decode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def _subject(wish: Wish, requested: Name | None, reference: CertificateFacts | None, update: bool) -> Name | None:
+    """As openssl: what is asked for, else that of the CSR, else that of the reference (for ir and cr unless SANs are set)."""
+    if wish.subject is not None:
+        subject: Name | None = as_name(wish.subject)
+    elif requested is not None:
+        subject = requested
+    elif reference is not None and (update or not _asks_sans(wish)):
+        subject = reference.subject
+    else:
+        subject = None
+    return subject if subject is not None and len(subject) else None
+
+
+def _asks_sans(wish: Wish) -> bool:
+    return bool(wish.sans) or any(one.extn_id == oids.ID_CE_SUBJECT_ALT_NAME for one in wish.extensions)
+
+
+def _validity(wish: Wish, clock_time: datetime) -> OptionalValidity | None:
+    if wish.days < 0:
+        raise ValueError("days: cannot be negative")
+    if not wish.days:
+        return wish.validity
+    if wish.validity is not None:
+        raise ValueError("days and validity exclude each other")
+    begin = clock_time.astimezone(UTC).replace(microsecond=0)
+    try:
+        end = begin + timedelta(days=wish.days)
+    except OverflowError:
+        raise ValueError("days: ends after the year 9999") from None
+    return OptionalValidity(not_before=_time(begin), not_after=_time(end))
+
+
+def _time(moment: datetime) -> Time:
+    return Time(utc_time=moment) if moment.year <= _UTC_TIME_UNTIL else Time(general_time=moment)
+
+
+def _extensions(wish: Wish, reference: CertificateFacts | None, subject: Name | None) -> list[Extension]:
+    """Extensions of the CSR, or SANs of the reference if none are asked for; what is asked for replaces them."""
+    from cryptography import x509
+
+    found = {one.extn_id: one for one in _requested_extensions(wish.csr)}
+    if wish.default_sans and not _asks_sans(wish) and reference is not None:
+        sans = reference.extension(oids.ID_CE_SUBJECT_ALT_NAME)
+        if sans is not None:
+            found.setdefault(sans.extn_id, sans)
+    found.update((one.extn_id, one) for one in wish.extensions)
+    if wish.sans:
+        found[oids.ID_CE_SUBJECT_ALT_NAME] = Extension(
+            extn_id=oids.ID_CE_SUBJECT_ALT_NAME,
+            critical=wish.sans_critical or subject is None,  # RFC 5280, 4.2.1.6: without a subject they have to be
+            extn_value=GeneralNames(wish.sans).der,
+        )
+    if wish.policies:
+        policies = [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in wish.policies]
+        found[oids.ID_CE_CERTIFICATE_POLICIES] = Extension(
+            extn_id=oids.ID_CE_CERTIFICATE_POLICIES,
+            critical=wish.policies_critical,
+            extn_value=x509.CertificatePolicies(policies).public_bytes(),
+        )
+    return list(found.values())
+
+
+def _requested_extensions(csr: CertificationRequest | None) -> Iterable[Extension]:
+    """The extensions that a PKCS #10 request asks for."""
+    if csr is None:
+        return
+    for attribute in csr.certification_request_info.attributes:
+        if attribute.type == oids.EXTENSION_REQUEST:
+            for value in attribute.opened():
+                if isinstance(value, Extensions):
+                    yield from value
+
+
+def _proof(wish: Wish, request: CertRequest) -> ProofOfPossession | None:
+    method = ProofMethod(wish.proof)
+    if method is ProofMethod.NONE:
+        return None
+    if method is ProofMethod.RA_VERIFIED:
+        return ProofOfPossession(ra_verified=Null())
+    if not isinstance(wish.key, PrivateKey):
+        raise LocalProtocolError("proof of possession by signature needs the private key")
+    return prove(request, wish.key, wish.digest)
