@@ -411,7 +411,9 @@ def test_stop_finishes_what_runs() -> None:
         entered.set()
         assert go.wait(PATIENCE)
 
-    with running(FakeResponder(during=during), ServerLimits(grace=PATIENCE)) as server:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(running(FakeResponder(during=during), ServerLimits(grace=PATIENCE)))
+        stack.callback(go.set)
         with connect(server) as idle, connect(server) as half, connect(server) as connection:
             idle.sendall(GET % b"/healthz")
             assert Reader(idle).response().status == 200

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..authority import Delayed, LocalAuthority
-from ..authority.files import CAFiles, load_chain, open_ca
+from ..authority.keys import StoredCA, load_ca, load_certificates, load_key, open_ca
 from ..http.gateway import Gateway
 from ..http.metrics import Metrics
-from ..pkix import Certificate
-from ..protection.signatures import PrivateKey
 from ..server import Authority, Profile, Responder, SharedSecrets, Store
 from ..store import MemoryStore
 from .configuration import AuthoritySettings, Configuration, ProfileSettings
@@ -24,19 +22,11 @@ from .settings import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A server that is ready to be asked. `created` names the CAs whose keys were made just now."""
+    """A server that is ready to be asked."""
 
     responder: Responder
     gateway: Gateway
-    created: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _CA:
-    key: PrivateKey
-    certificate: Certificate
-    chain: tuple[Certificate, ...]
-    created: bool
+    authorities: Mapping[str, StoredCA]
 
 
 @contextmanager
@@ -58,7 +48,7 @@ def assemble(configuration: Configuration) -> Iterator[Service]:
             metrics=Metrics() if configuration.server.metrics else None,
             retry_after=configuration.limits.retry_after,
         )
-        yield Service(responder, gateway, tuple(name for name, ca in authorities.items() if ca.created))
+        yield Service(responder, gateway, authorities)
     finally:
         store.close()
 
@@ -72,23 +62,20 @@ def _open_store(configuration: Configuration) -> Store:
     return SQLiteStore(configuration.store)
 
 
-def _open_ca(settings: AuthoritySettings) -> _CA:
-    files = CAFiles(key=settings.key, certificate=settings.certificate, passphrase=settings.passphrase)
+def _open_ca(settings: AuthoritySettings) -> StoredCA:
     try:
-        settings.key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key, certificate, created = open_ca(
-            files,
-            create={"subject": settings.subject, "algorithm": settings.algorithm, "days": settings.days}
-            if settings.create
-            else None,
-        )
-        chain = load_chain(settings.chain) if settings.chain is not None else ()
-        return _CA(key, certificate, tuple(chain), created)
+        if settings.create:
+            settings.key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return open_ca(settings.key, settings.subject, settings.algorithm, passphrase=settings.passphrase)
+        if settings.certificate is None:
+            return load_ca(settings.key, settings.passphrase)
+        certificate, *chain = load_certificates(settings.certificate)
+        return StoredCA(load_key(settings.key, settings.passphrase), certificate, tuple(chain))
     except ValueError as error:
         raise ConfigurationError(f"[authority.{settings.name}]: {error}") from error
 
 
-def _profile(settings: ProfileSettings, authorities: Mapping[str, _CA]) -> Profile:
+def _profile(settings: ProfileSettings, authorities: Mapping[str, StoredCA]) -> Profile:
     ca = authorities[settings.authority]
     try:
         authority: Authority = LocalAuthority(ca.key, ca.certificate, ca.chain, settings.rules)

@@ -44,18 +44,20 @@ _OIDS: Final = {name: ObjectIdentifier(oid) for oid, name in oids.NAMES.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthoritySettings:
-    """A CA whose key is in a file; with `create`, key and certificate are made at the first start."""
+    """A CA whose key is in a file; with `create`, it is made at the first start."""
 
     name: str
     key: Path
-    certificate: Path
-    chain: Path | None = None
-    """PEM certificates of the CA's issuers, the root last."""
+    """PEM: the private key and, unless `certificate` says where they are, the certificates from its own to the root."""
+    certificate: Path | None = None
     passphrase: bytes | None = field(default=None, repr=False)
     create: bool = False
     subject: str = "CN=cmpcodec CA"
     algorithm: str = "ec-p256"
-    days: int = 3650
+
+    def __post_init__(self) -> None:
+        if self.create and self.certificate is not None:
+            raise ValueError("takes either create or certificate: a CA that is made has both in the file of its key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +113,7 @@ def standard(data: Path, secret: bytes) -> Configuration:
     return Configuration(
         data=data,
         store=data / "cmp.sqlite",
-        authorities={
-            "ca": AuthoritySettings(name="ca", key=data / "ca.key.pem", certificate=data / "ca.pem", create=True)
-        },
+        authorities={"ca": AuthoritySettings(name="ca", key=data / "ca.pem", create=True)},
         profiles={
             STANDARD_PROFILE: ProfileSettings(
                 name=STANDARD_PROFILE,
@@ -189,14 +189,13 @@ class _Reader:
                 raise self._top.error("server", f"names a profile {name!r}, and there is no table [profile.{name}]")
 
     def _authority(self, name: str, table: Table, data: Path) -> AuthoritySettings:
-        values = {"name": name, "key": data / f"{name}.key.pem", "certificate": data / f"{name}.pem"}
+        values = {"name": name, "key": data / f"{name}.pem"}
         values |= table.values(
             AuthoritySettings,
             {
                 "name": _no_setting,
                 "key": self._path,
                 "certificate": self._path,
-                "chain": self._path,
                 "passphrase": self._secret,
             },
         )

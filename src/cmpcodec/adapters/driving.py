@@ -73,8 +73,9 @@ def _do(
     if isinstance(step, Wait):
         wait(_pause(step, left))
         return None
-    if left is not None and isinstance(send, TimedSend):
-        return send.send_within(step, left)
+    sender: object = send
+    if left is not None and isinstance(sender, TimedSend):
+        return sender.send_within(step, left)
     answer = send(step)
     if deadline is not None:
         _left(deadline - clock())
@@ -100,8 +101,7 @@ async def run_async(
                 if isinstance(step, Wait):
                     await wait(_pause(step, left))
                 else:
-                    async with _limited(deadline):
-                        answer = await send(step)
+                    answer = await _sent(send(step), deadline)
             except Exception as error:
                 step = flow.throw(error)
             else:
@@ -111,3 +111,32 @@ async def run_async(
         return result
     finally:
         flow.close()
+
+
+async def _sent(answer: Awaitable[PKIMessage], deadline: float | None) -> PKIMessage:
+    timeout = asyncio.timeout_at(deadline)
+    try:
+        async with timeout:
+            return await answer
+    except TimeoutError as error:
+        if timeout.expired():
+            raise TransportError(_TOO_LONG) from error
+        raise
+
+
+_TOO_LONG: Final = "the transaction takes longer than total_timeout"
+
+
+def _left(seconds: float) -> float:
+    if seconds <= 0:
+        raise TransportError(_TOO_LONG)
+    return seconds
+
+
+def _pause(step: Wait, left: float | None) -> float:
+    """How long to wait: as the server asks, or until the last moment in which asking makes sense."""
+    if left is None or step.seconds < left - LAST_POLL:
+        return step.seconds
+    if left <= LAST_POLL:
+        raise TransportError(f"the server asks to wait for {step.seconds} seconds, and total_timeout is near")
+    return left - LAST_POLL

@@ -1,7 +1,7 @@
 """Authorities: who issues certificates and signs CRLs. Each is a `server.ports.Authority`.
 
-`rules` says what is granted, `local` issues with a key of its own, `delayed` lets others wait; `root` makes a new CA and
-`keys` keeps it in a file.
+`rules` says what is granted, `local` issues with a key of its own, `delayed` lets others wait; `root` makes a new CA
+and `keys` keeps it in a file.
 """
 
 from __future__ import annotations

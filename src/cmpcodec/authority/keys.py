@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MAX_FILE: Final = 1 << 20
 """Longest key file that is read, in octets."""
+_SIGNERS: Final = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
 
 
 class KeyFileError(CMPError):
@@ -125,9 +126,7 @@ def _key_in(path: str | os.PathLike[str], content: bytes, passphrase: bytes | No
     except (ValueError, UnsupportedAlgorithm):
         hint = "" if passphrase is None else ", or the passphrase is wrong"
         raise KeyFileError(f"{path}: no private key in PEM that can be read{hint}") from None
-    if isinstance(
-        key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
-    ):
+    if isinstance(key, _SIGNERS):
         return key
     raise KeyFileError(f"{path}: a key that cannot sign; expected RSA, EC, Ed25519 or Ed448")
 

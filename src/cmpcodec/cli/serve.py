@@ -135,9 +135,10 @@ def _welcome(configuration: Configuration, service: Service, where: Listening, s
     """What a person wants to know first: where it is, what it keeps, what to type."""
     kept = configuration.store if configuration.store is not None else "memory: all is lost when the server ends"
     lines = [f"cmpcodec serves CMP at {where.url}   (engine: {_engine.engine}; store: {kept})"]
-    for name in service.created:
-        made = configuration.authorities[name]
-        lines.append(f"new CA {name}: {made.subject}, certificate {made.certificate}, key {made.key}")
+    lines += [
+        f"CA {name}: {ca.certificate.load().subject.rfc4514_string()}, kept in {configuration.authorities[name].key}"
+        for name, ca in service.authorities.items()
+    ]
     lines += [f"profile {name}: {where.url}/{_path(name)} (CRL: .../{name}/crl)" for name in configuration.profiles]
     if STANDARD_PROFILE in configuration.profiles and len(configuration.profiles) == 1:
         lines += ["", "try it, in another terminal:", *_commands(where, secret_file)]

@@ -1,7 +1,7 @@
 """The client: conversations with a CMP server as flows, which do no I/O. RFC 9810, 5; RFC 9483, 4.
 
-A flow is a generator: it yields a PKIMessage to send, or a `Wait`, is sent the answer, and returns a result. Drivers for it
-are in `cmpcodec.adapters.driving`. This room knows nothing of the server, nor of sockets, files and terminals.
+A flow is a generator: it yields a PKIMessage to send, or a `Wait`, is sent the answer, and returns a result.
+Drivers for it are in `cmpcodec.adapters.driving`. This room knows nothing of the server, sockets, files, terminals.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Flows that end with a certificate: ir, cr, kur and p10cr, each up to the confirmation. RFC 9810, 5.3.1 to 5.3.4, 5.3.18.
+"""Flows that end with a certificate: ir, cr, kur and p10cr, each up to its confirmation. RFC 9810, 5.3.1-5.3.4, 5.3.18.
 
 Nothing of an answer is taken before `transaction` has verified it. A certificate that does not fit is refused to the
 server, which revokes it then.
@@ -14,7 +14,6 @@ from typing import Final, Literal, TypeAlias
 from ..cmp import (
     CertConfirmContent,
     CertifiedKeyPair,
-    CertReqMessages,
     CertResponse,
     CertStatus,
     PKIBody,
@@ -22,7 +21,7 @@ from ..cmp import (
     PKIStatus,
     PKIStatusInfo,
 )
-from ..crmf import OptionalValidity
+from ..crmf import CertReqMessages, OptionalValidity
 from ..errors import DecodeError, LocalProtocolError, RemoteProtocolError, RequestRejected
 from ..messages import IMPLICIT_CONFIRM, asks_implicit_confirm, cert_status, status_info
 from ..pkix import Certificate, CertificationRequest, Extension, GeneralName, Name, SubjectPublicKeyInfo
@@ -61,8 +60,8 @@ class Enrolment:
 
     certificate: Certificate
     chain: tuple[Certificate, ...]
-    """Its issuers as far as they are known, from the one that signed it, self-signed ones left out. Not trusted for being
-    here."""
+    """Its issuers as far as they are known, from the one that signed it; self-signed ones are left out. Not
+    trusted for being here."""
     ca_pubs: tuple[Certificate, ...]
     """CA certificates that the server, authenticated, calls trustworthy. RFC 9810, 5.3.2."""
     extra_certs: tuple[Certificate, ...]
@@ -113,10 +112,10 @@ def enroll(
 ) -> Flow[Enrolment]:
     """Ask for a certificate by ir, the first request of somebody new to the PKI, or by cr. RFC 9810, 5.3.1 and 5.3.3.
 
-    `credential` protects the requests and verifies the answers; None sends them unprotected. `key` is to be certified: a
-    private key of `cryptography`, or with a `proof` other than a signature (with `digest`) a public one; by default the
-    key of `csr`. `subject` and `issuer` are Names or text after RFC 4514, an empty one is left out. `sans` become the
-    subjectAltName, `policies` (OIDs) the certificatePolicies, `extensions` any other; they replace those of `csr`.
+    `credential` protects the requests and verifies the answers; None sends them unprotected. `key` is to be certified:
+    a private key of `cryptography`, or with a `proof` other than by signature (with `digest`) a public one; by default
+    the key of `csr`. `subject` and `issuer` are Names or text after RFC 4514, an empty one is left out. `sans` become
+    the subjectAltName, `policies` (OIDs) the certificatePolicies, `extensions` any other; they replace those of `csr`.
     `days` from now, or `validity`, say how long the certificate should last.
 
     What is not given comes from `csr`, then from the certificate `reference`: subject, issuer, and (unless
@@ -126,8 +125,8 @@ def enroll(
     RFC 9810 forbids. `check` may refuse the certificate. It is also the place to save it early: if the answer to
     certConf gets lost, the flow fails although the certificate may be in force.
 
-    Raises LocalProtocolError, TypeError or ValueError at once if that makes no request; the flow raises RequestRejected,
-    RemoteProtocolError, ProtectionError, or what was thrown into it.
+    Raises LocalProtocolError, TypeError or ValueError at once if that makes no request; the flow raises
+    RequestRejected, RemoteProtocolError, ProtectionError, or what was thrown into it.
     """
     if body not in ("ir", "cr"):
         raise ValueError(f"body: expected 'ir' or 'cr', not {body!r}")
@@ -266,7 +265,11 @@ def _response(transaction: Transaction, answer: Answer, cert_req_id: int) -> Flo
     response: CertResponse = responses[0]
     expected = (cert_req_id,) if cert_req_id == CERT_REQ_ID else (WHOLE_MESSAGE, CERT_REQ_ID)  # some answer p10cr by 0
     if response.cert_req_id not in expected:
-        raise (yield from transaction.give_up(PKIFailureInfo.BAD_REQUEST, "the certificate response is to another certReqId"))
+        raise (
+            yield from transaction.give_up(
+                PKIFailureInfo.BAD_REQUEST, "the certificate response is to another certReqId"
+            )
+        )
     if response.status.status == PKIStatus.REJECTION:
         transaction.report("error", f'received "rejection" status rather than cert: {described(response.status)}')
         raise RequestRejected(response.status, answer.authenticated)

@@ -26,7 +26,7 @@ def kind(body: PKIBody) -> str:
 
 
 def printable(text: str) -> str:
-    """Text that somebody else wrote, safe to print: control and format characters as \\xNN, and not endless."""
+    r"""Text that somebody else wrote, safe to print: control and format characters as \xNN, and not endless."""
     shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text[:_SHOWN])
     return shown if len(text) <= _SHOWN else shown + "..."
 
@@ -98,5 +98,3 @@ def same_name(name: GeneralName, expected: Name) -> bool:
     """Whether a GeneralName is that directoryName; upper and lower case are the same. RFC 5280, 7.1."""
     found = name.directory_name
     return found is not None and (found == expected or found.rfc4514().casefold() == expected.rfc4514().casefold())
-
-

@@ -12,7 +12,15 @@ from .. import oids
 from ..cmp import PKIBody, PKIStatus, PKIStatusInfo, RevDetails, RevRepContent, RevReqContent
 from ..crmf import CertId, CertTemplate
 from ..errors import LocalProtocolError, RemoteProtocolError, RequestRejected
-from ..pkix import Certificate, CertificateList, CertificationRequest, CRLReason, Extension, Extensions, GeneralName, Name
+from ..pkix import (
+    Certificate,
+    CertificateList,
+    CertificationRequest,
+    CRLReason,
+    Extension,
+    Extensions,
+    Name,
+)
 from ..protection import Credential
 from .certificates import facts
 from .reading import as_name, described, same_name
@@ -57,8 +65,8 @@ def revoke(
     CRLReason (RFC 5280, 5.3.1), REMOVE_FROM_CRL ends a CERTIFICATE_HOLD. `credential` and `settings` as for `enroll`.
 
     Raises at once LocalProtocolError if nothing says which certificate, ValueError for a reason that does not exist,
-    DecodeError if `certificate` is none; the flow raises RequestRejected, RemoteProtocolError, ProtectionError, or what was
-    thrown into it.
+    DecodeError if `certificate` is none; the flow raises RequestRejected, RemoteProtocolError, ProtectionError, or what
+    was thrown into it.
     """
     if reason is not None:
         reason = CRLReason(reason)
@@ -74,7 +82,9 @@ def revoke(
         subject = info.subject
         template = CertTemplate(issuer=named, subject=subject, public_key=info.subject_pk_info)
     else:
-        raise LocalProtocolError("nothing says which certificate to revoke: give it, or issuer and serial number, or a CSR")
+        raise LocalProtocolError(
+            "nothing says which certificate to revoke: give it, or issuer and serial number, or a CSR"
+        )
     details = RevDetails(cert_details=template, crl_entry_details=None if reason is None else _entry(reason))
     sender = subject if subject is not None and len(subject) else None
     transaction = Transaction(credential, settings, sender, named)
@@ -98,9 +108,8 @@ def _revoke(
     if info.status not in _GRANTED:
         raise RemoteProtocolError(f"rp says neither yes nor no: {described(info)}")
     named = content.rev_certs
-    if named is not None and issuer is not None and serial_number is not None:
-        if len(named) != 1 or named[0].serial_number != serial_number or not same_name(named[0].issuer, issuer):
-            raise RemoteProtocolError("rp is about another certificate than rr (revCerts)")
+    if named is not None and (len(named) != 1 or not _is(named[0], issuer, serial_number)):
+        raise RemoteProtocolError("rp is about another certificate than rr (revCerts)")
     level: Level = "warning" if info.status == PKIStatus.REVOCATION_NOTIFICATION else "info"
     transaction.report(level, f"revocation accepted (PKIStatus={_GRANTED[PKIStatus(info.status)]})")
     return Revocation(
@@ -109,3 +118,8 @@ def _revoke(
         crls=tuple(content.crls or ()),
         transaction_id=transaction.id,
     )
+
+
+def _is(named: CertId, issuer: Name | None, serial_number: int | None) -> bool:
+    """Whether a CertId names that certificate, as far as we know it ourselves."""
+    return (issuer is None or same_name(named.issuer, issuer)) and serial_number in (None, named.serial_number)

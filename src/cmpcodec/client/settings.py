@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from ..cmp import InfoTypeAndValue, PKIMessage
 from ..pkix import Certificate, Name
@@ -33,6 +33,9 @@ Flow: TypeAlias = Generator[Step, PKIMessage | None, ResultT]
 
 What goes wrong while sending is to be thrown into it, so that it can clean up. Its return value is the result.
 """
+
+
+_DEFAULT_POLICY: Final = ProtectionPolicy()
 
 
 def _now() -> datetime:
@@ -60,11 +63,11 @@ class Settings:
     """senderKID, where the credential has none of its own."""
     answers: Credential | None = None
     """Verifies answers, if that takes another credential than protects requests."""
-    policy: ProtectionPolicy = ProtectionPolicy()
+    policy: ProtectionPolicy = _DEFAULT_POLICY
     """What the protection of answers may be."""
     unprotected_errors: bool = False
-    """Show negative answers whose protection is missing or wrong (as RequestRejected with authenticated=False), and take
-    such a pkiConf for one. Anybody may have made them."""
+    """Show negative answers whose protection is missing or wrong (as RequestRejected with authenticated=False), and
+    take such a pkiConf for one. Anybody may have made them."""
     general_info: Sequence[InfoTypeAndValue] = ()
     """What else the header of the first message says."""
     extra_certs: Sequence[Certificate] = ()

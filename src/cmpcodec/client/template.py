@@ -27,7 +27,6 @@ from ..crmf import (
 )
 from ..errors import LocalProtocolError
 from ..pkix import (
-    Certificate,
     CertificationRequest,
     Extension,
     Extensions,
@@ -105,7 +104,7 @@ def certificate_request(
         validity=_validity(wish, clock_time),
         subject=subject,
         public_key=public_key,
-        extensions=_extensions(wish, reference, subject) or None,
+        extensions=_extensions(wish, reference, subject),
     )
     controls = None
     if update:
@@ -118,9 +117,7 @@ def certificate_request(
 
 def cert_id(certificate: CertificateFacts) -> CertId:
     """Names a certificate by issuer and serial number."""
-    return CertId(
-        issuer=GeneralName(directory_name=certificate.issuer), serial_number=certificate.serial_number
-    )
+    return CertId(issuer=GeneralName(directory_name=certificate.issuer), serial_number=certificate.serial_number)
 
 
 def public_key_info(key: Key | None) -> SubjectPublicKeyInfo:
@@ -129,14 +126,14 @@ def public_key_info(key: Key | None) -> SubjectPublicKeyInfo:
         raise LocalProtocolError("no key to certify: give a private or public key, or a CSR that has one")
     if isinstance(key, SubjectPublicKeyInfo):
         return key
-    public = key if isinstance(key, PublicKey) else key.public_key() if isinstance(key, PrivateKey) else None
-    if public is None:
+    if not isinstance(key, PublicKey | PrivateKey):
         raise TypeError(f"key: expected an RSA, EC, Ed25519 or Ed448 key, not {type(key).__name__}")
+    public = key.public_key() if isinstance(key, PrivateKey) else key
     return SubjectPublicKeyInfo.decode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 def _subject(wish: Wish, requested: Name | None, reference: CertificateFacts | None, update: bool) -> Name | None:
-    """As openssl: what is asked for, else that of the CSR, else that of the reference (for ir and cr unless SANs are set)."""
+    """As openssl: what is asked for, else the CSR's, else that of the reference (in ir and cr: unless SANs are set)."""
     if wish.subject is not None:
         subject: Name | None = as_name(wish.subject)
     elif requested is not None:
@@ -171,7 +168,7 @@ def _time(moment: datetime) -> Time:
     return Time(utc_time=moment) if moment.year <= _UTC_TIME_UNTIL else Time(general_time=moment)
 
 
-def _extensions(wish: Wish, reference: CertificateFacts | None, subject: Name | None) -> list[Extension]:
+def _extensions(wish: Wish, reference: CertificateFacts | None, subject: Name | None) -> Extensions | None:
     """Extensions of the CSR, or SANs of the reference if none are asked for; what is asked for replaces them."""
     from cryptography import x509
 
@@ -194,7 +191,7 @@ def _extensions(wish: Wish, reference: CertificateFacts | None, subject: Name | 
             critical=wish.policies_critical,
             extn_value=x509.CertificatePolicies(policies).public_bytes(),
         )
-    return list(found.values())
+    return Extensions(found.values()) if found else None
 
 
 def _requested_extensions(csr: CertificationRequest | None) -> Iterable[Extension]:

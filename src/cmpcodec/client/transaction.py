@@ -1,7 +1,7 @@
 """One transaction as the client sees it: makes its messages, and believes an answer only when everything about it fits.
 
-It knows headers, nonces, protection and polling; not what a request is about. It does no I/O: generators yield what is to
-be sent (or for how long to wait), and are sent the answers.
+It knows headers, nonces, protection and polling; not what a request is about. It does no I/O: generators yield what
+is to be sent (or for how long to wait), and are sent the answers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from .. import oids
 from ..cmp import (
     CMPCertificate,
     ErrorMsgContent,
+    ExtraCerts,
+    GeneralInfo,
     InfoTypeAndValue,
     PKIBody,
     PKIFailureInfo,
@@ -71,7 +73,8 @@ class Transaction:
         self._sender = _general_name(settings.sender, sender)
         self._recipient = _general_name(settings.recipient, recipient)
         self._expected_sender = None if settings.expected_sender is None else as_name(settings.expected_sender)
-        self._extra_certs = [CMPCertificate(one.der) for one in settings.extra_certs] or None
+        certificates = [CMPCertificate(one.der) for one in settings.extra_certs]
+        self._extra_certs = ExtraCerts(certificates) if certificates else None
         self._sent_nonce = b""
         self._delayed_nonce: bytes | None = None
         self._peer_nonce: bytes | None = None
@@ -92,7 +95,7 @@ class Transaction:
                 transaction_id=self.id,
                 sender_nonce=self._sent_nonce,
                 recip_nonce=self._peer_nonce,
-                general_info=general_info or None,
+                general_info=GeneralInfo(general_info) if general_info else None,
             ),
             body=body,
             extra_certs=self._extra_certs,
@@ -146,7 +149,9 @@ class Transaction:
         for _ in range(settings.max_polls):
             answer = yield from self._round_trip(PKIBody(poll_req=PollReqContent([PollReq(cert_req_id=cert_req_id)])))
             if is_waiting_error(answer.message):
-                raise (yield from self.give_up(PKIFailureInfo.BAD_REQUEST, "'waiting' again, although polling has begun"))
+                raise (
+                    yield from self.give_up(PKIFailureInfo.BAD_REQUEST, "'waiting' again, although polling has begun")
+                )
             content = answer.message.body.poll_rep
             if content is None:
                 self.report("info", "received final response after polling")
@@ -169,9 +174,7 @@ class Transaction:
 
     # --- what we receive ---
 
-    def _round_trip(
-        self, body: PKIBody, pvno: int = 2, general_info: Sequence[InfoTypeAndValue] = ()
-    ) -> Flow[Answer]:
+    def _round_trip(self, body: PKIBody, pvno: int = 2, general_info: Sequence[InfoTypeAndValue] = ()) -> Flow[Answer]:
         """Send one message and return its verified answer, of whatever kind."""
         if not self._begun:
             self._begun = True
@@ -226,7 +229,7 @@ class Transaction:
             if what is None:
                 raise
             if not self.settings.unprotected_errors:
-                error.add_note(f"It is a negative answer ({what}): unprotected_errors would show it, although anybody may have sent it.")
+                error.add_note(f"It is negative ({what}): unprotected_errors would show it, whoever has sent it.")
                 raise
             self.report("warning", f"ignoring {'missing' if missing else 'invalid'} protection of {what}")
             return False
@@ -234,7 +237,7 @@ class Transaction:
         return True
 
     def _of_kind(self, answer: Answer, expected: str) -> Flow[Answer]:
-        """The answer if it is of that kind, else RequestRejected for an error, RemoteProtocolError for anything else."""
+        """The answer, if it is of that kind; RequestRejected for an error, RemoteProtocolError for anything else."""
         body = answer.message.body
         if body.error is not None:
             raise RequestRejected(body.error.pki_status_info, answer.authenticated)

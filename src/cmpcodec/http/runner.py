@@ -81,19 +81,16 @@ class Server:
         self._tls = tls
         self._most = _files_for(self.limits.connections)
         self._sockets = _bind(host, port)
+        bound, port = self._sockets[0].getsockname()[:2]
+        scheme = "http" if tls is None else "https"
+        self.listening = Listening(bound, port, f"{scheme}://{f'[{bound}]' if ':' in bound else bound}:{port}")
+        """Where it can be reached, known as soon as it is created."""
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = threading.Event()
         self._sweeper = Sweeper(self.gateway.responder.sweep, self.limits.sweep)
         if self.gateway.health is None:
             self.gateway.health = lambda: self._sweeper.problem
-
-    @property
-    def listening(self) -> Listening:
-        """Where it can be reached, known as soon as it is created."""
-        host, port = self._sockets[0].getsockname()[:2]
-        scheme = "http" if self._tls is None else "https"
-        return Listening(host, port, f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
 
     def run(self, ready: Callable[[Listening], None] | None = None) -> None:
         """Serve until `stop` is called, or SIGTERM or SIGINT comes (if this is the main thread).

@@ -1,5 +1,55 @@
 """The server without its sockets: `Responder.handle(bytes) -> bytes`.
 
-`ports` says what it needs from outside (store, authority), `profile` how it treats its clients. It decides what RFC 9810
-and RFC 9483 leave to a server; HTTP, databases, keys, clocks and logs are elsewhere.
+`ports` says what it needs from outside (store, authority), `profile` and `parties` how it treats whom. It decides what
+RFC 9810 and RFC 9483 leave to a server; HTTP, databases, keys, clocks and logs are elsewhere.
 """
+
+from __future__ import annotations
+
+from .parties import Lookup, Party, SharedSecretParty, SharedSecrets
+from .ports import (
+    Answer,
+    Authority,
+    CertificateStatus,
+    Change,
+    Conflict,
+    Issue,
+    IssuedCertificate,
+    NotYet,
+    Order,
+    Refused,
+    StatusMove,
+    Store,
+    StoredCRL,
+    Transaction,
+    TransactionKey,
+    TransactionState,
+)
+from .profile import BODIES, Profile
+from .responder import Responder
+
+__all__ = [
+    "BODIES",
+    "Answer",
+    "Authority",
+    "CertificateStatus",
+    "Change",
+    "Conflict",
+    "Issue",
+    "IssuedCertificate",
+    "Lookup",
+    "NotYet",
+    "Order",
+    "Party",
+    "Profile",
+    "Refused",
+    "Responder",
+    "SharedSecretParty",
+    "SharedSecrets",
+    "StatusMove",
+    "Store",
+    "StoredCRL",
+    "Transaction",
+    "TransactionKey",
+    "TransactionState",
+]

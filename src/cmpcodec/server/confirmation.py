@@ -151,9 +151,7 @@ def _replaced(received: Received) -> list[StatusMove]:
     return [supersede(old, received.now)] if old is not None and old.status is CertificateStatus.VALID else []
 
 
-def _failed(
-    received: Received, certificates: list[IssuedCertificate], fail_info: PKIFailureInfo, text: str
-) -> Outcome:
+def _failed(received: Received, certificates: list[IssuedCertificate], fail_info: PKIFailureInfo, text: str) -> Outcome:
     """End the transaction with an error; what was not confirmed is revoked."""
     summary = Summary(serials=[one.serial for one in certificates])
     summary.add(PKIStatus.REJECTION, text, fail_info)

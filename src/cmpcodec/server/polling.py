@@ -18,8 +18,6 @@ from .transactions import Outcome, Received, Summary
 WHOLE: Final = -1
 """certReqId that stands for the whole message: RFC 9810, 5.3.22."""
 
-_LONGEST: Final = 2**31 - 1
-
 
 def revoke_or_wait(received: Received) -> Outcome:
     """Answer an rr; if that takes time, by an error with status waiting: an rp has no such status for itself."""
@@ -29,9 +27,7 @@ def revoke_or_wait(received: Received) -> Outcome:
         summary = Summary()
         summary.add(PKIStatus.WAITING, delay.reason)
         waiting = ErrorMsgContent(pki_status_info=status_info(PKIStatus.WAITING, delay.reason))
-        return Outcome(
-            body=PKIBody(error=waiting), summary=summary, state=TransactionState.WAITING, waiting=(WHOLE,)
-        )
+        return Outcome(body=PKIBody(error=waiting), summary=summary, state=TransactionState.WAITING, waiting=(WHOLE,))
 
 
 def poll(received: Received) -> Outcome:
@@ -51,9 +47,7 @@ def poll(received: Received) -> Outcome:
     return _enroll(received, first, transaction.asked_at, asked, numbers)
 
 
-def _enroll(
-    received: Received, first: PKIMessage, asked_at: datetime, asked: list[int], numbers: list[int]
-) -> Outcome:
+def _enroll(received: Received, first: PKIMessage, asked_at: datetime, asked: list[int], numbers: list[int]) -> Outcome:
     transaction = received.transaction
     assert transaction is not None
     requests = requests_of(received, first)
@@ -84,11 +78,12 @@ def _asked(received: Received, waiting: tuple[int, ...]) -> list[int]:
 def _later(received: Received, delays: dict[int, NotYet]) -> Outcome:
     transaction = received.transaction
     assert transaction is not None
+    longest = int(received.profile.poll_within.total_seconds())  # afterwards, the request may be forgotten
     summary = Summary()
     entries: list[dict[str, Any]] = []
     for number, delay in delays.items():
         summary.add(PKIStatus.WAITING, delay.reason)
-        entry: dict[str, Any] = {"cert_req_id": number, "check_after": min(max(delay.check_after, 0), _LONGEST)}
+        entry: dict[str, Any] = {"cert_req_id": number, "check_after": min(max(delay.check_after, 0), longest)}
         entries.append(entry | ({"reason": [delay.reason]} if delay.reason else {}))
     return Outcome(
         body=PKIBody.from_plain({"poll_rep": entries}),

@@ -79,7 +79,9 @@ class Profile:
             if value is not None and not timedelta(0) <= value <= _LONGEST:
                 raise ValueError(f"{name}: expected between 0 and 10 years, not {value}")
         if self.message_time_window is not None and self.remember < 2 * self.message_time_window:
-            raise ValueError("remember: expected at least twice message_time_window, else old messages could be replayed")
+            raise ValueError(
+                "remember: expected at least twice message_time_window, else old messages could be replayed"
+            )
         if not 1 <= self.max_requests <= 32:
             raise ValueError(f"max_requests: expected 1 to 32, not {self.max_requests}")
         if not self.bodies <= BODIES:

@@ -65,7 +65,9 @@ def revoke(received: Received, message: PKIMessage, asked_at: datetime) -> Outco
 def _named(details: RevDetails) -> CertId:
     template = details.cert_details
     if template.issuer is None or template.serial_number is None:
-        raise Refused(PKIFailureInfo.BAD_CERT_ID, "certDetails have to name the issuer and serialNumber of a certificate")
+        raise Refused(
+            PKIFailureInfo.BAD_CERT_ID, "certDetails have to name the issuer and serialNumber of a certificate"
+        )
     return CertId(issuer=GeneralName(directory_name=template.issuer), serial_number=template.serial_number)
 
 
@@ -118,7 +120,9 @@ def _entry(received: Received, details: RevDetails) -> _Entry:
     for extension in details.crl_entry_details or ():
         oid = str(extension.extn_id)
         if oid in found:
-            raise Refused(PKIFailureInfo.BAD_REQUEST, f"crlEntryDetails have {oids.name(extension.extn_id) or oid} twice")
+            raise Refused(
+                PKIFailureInfo.BAD_REQUEST, f"crlEntryDetails have {oids.name(extension.extn_id) or oid} twice"
+            )
         if oid not in _KNOWN:
             if extension.critical:
                 raise Refused(PKIFailureInfo.UNACCEPTED_EXTENSION, "crlEntryDetails have an unknown critical extension")
@@ -129,7 +133,8 @@ def _entry(received: Received, details: RevDetails) -> _Entry:
             raise Refused(PKIFailureInfo.BAD_DATA_FORMAT, "an extension of crlEntryDetails cannot be read") from error
         if not isinstance(value, _KNOWN[oid]):
             raise Refused(
-                PKIFailureInfo.BAD_REQUEST, f"crlEntryDetails: the value of {oids.name(extension.extn_id)} makes no sense"
+                PKIFailureInfo.BAD_REQUEST,
+                f"crlEntryDetails: the value of {oids.name(extension.extn_id)} makes no sense",
             )
         found[oid] = value
     date: datetime | None = found.get(oids.ID_CE_INVALIDITY_DATE)

@@ -23,9 +23,8 @@ def check(change: Change) -> None:
     for certificate in change.issued:
         if certificate.status not in (CertificateStatus.UNCONFIRMED, CertificateStatus.VALID):
             raise ValueError(f"a new certificate is UNCONFIRMED or VALID, not {certificate.status.name}")
-        if any(
-            value is not None for value in (certificate.revoked_at, certificate.reason, certificate.invalidity_date)
-        ):
+        gone = certificate.revoked_at, certificate.reason, certificate.invalidity_date
+        if gone != (None, None, None):
             raise ValueError("a new certificate was not revoked yet")
     for move in change.moves:
         if not move.since or CertificateStatus.REVOKED in move.since:

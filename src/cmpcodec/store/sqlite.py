@@ -34,8 +34,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 class SQLiteStore:
     """A `ports.Store` in the file `path`, which is made (mode 0600) if it is not there; its folder has to be.
 
-    SQLite keeps two files beside it, ``-wal`` and ``-shm``: copy it with ``sqlite3 FILE ".backup COPY"``, not with ``cp``.
-    It must not lie on a network file system. `timeout`, in seconds, is how long a change waits for other processes.
+    SQLite keeps two files beside it, ``-wal`` and ``-shm``: copy it with ``sqlite3 FILE ".backup COPY"``, not with
+    ``cp``. It must not lie on a network file system. `timeout`, in seconds, is how long a change waits for others.
 
     Raises StoreError (see `errors`), as all methods do when the database fails.
     """

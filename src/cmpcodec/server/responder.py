@@ -1,0 +1,365 @@
+"""The life of one message in the server: read, authenticated, held against the rules, answered, remembered.
+
+The order is a promise: nothing of a transaction is read or changed before the message is authentic, and no answer
+leaves before what it says is in the store. No sockets, threads, clocks or logs; what they need stands in `Answer`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
+from ..errors import DecodeError, InvalidProtection, ProtectionError
+from ..messages import fresh_octets
+from ..protection import Credential, verify
+from . import confirmation, polling, requests
+from .answers import build, error_body, has_password_based_mac, pki_conf, statuses
+from .crl import current_crl
+from .parties import Party, SharedSecretParty
+from .ports import Answer, Change, Conflict, Refused, Store, Transaction, TransactionKey, TransactionState
+from .profile import Profile
+from .rules import check_header, check_recip_nonce, check_transaction_id, check_version
+from .transactions import MOST_STEPS, NEW, TABLE, Action, Outcome, Received, Refusal, Summary
+
+_ATTEMPTS: Final = 8
+"""How often a message is tried that meets another request's change in the store each time."""
+
+_EXPLAINED: Final = 8 * 1024
+"""Longest unreadable message, in bytes, whose fault is looked for: that takes longer than to refuse it."""
+
+_SWEPT: Final = 200
+
+_PERFORM: Final[Mapping[Action, Callable[[Received], Outcome]]] = {
+    Action.ENROLL: requests.enroll,
+    Action.REVOKE: polling.revoke_or_wait,
+    Action.CONFIRM: confirmation.confirm,
+    Action.POLL: polling.poll,
+    Action.ABORT: confirmation.abort,
+}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Responder:
+    """A CMP server: bytes in, bytes out, for any bytes. Threads may share it.
+
+    `profiles` are the kinds of clients that are served, by name. `store` keeps all state, so that several processes
+    with the same store are one server. `clock` returns the time as an aware datetime.
+
+    Raises ValueError if two profiles have the same name.
+    """
+
+    def __init__(
+        self,
+        profiles: Mapping[str, Profile] | Iterable[Profile],
+        store: Store,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        if isinstance(profiles, Mapping):
+            by_name = dict(profiles)
+        else:
+            listed = list(profiles)
+            by_name = {profile.name: profile for profile in listed}
+            if len(by_name) != len(listed):
+                raise ValueError("profiles: two of them have the same name")
+        self._profiles: Mapping[str, Profile] = MappingProxyType(by_name)
+        self._store = store
+        self._clock = clock
+        # Stands in for parties that are not known, so that they cost and get what a wrong secret costs and gets.
+        self._nobody = SharedSecretParty("nobody", os.urandom(32))
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """The profiles by name; it cannot be changed."""
+        return self._profiles
+
+    def handle(self, request: bytes, profile: str | None = None) -> bytes:
+        """The answer to a message, as `respond` has it; without a name, for the only profile (ValueError if not)."""
+        if profile is None:
+            if len(self._profiles) != 1:
+                raise ValueError("there is more than one profile: name it")
+            (profile,) = self._profiles
+        return self.respond(request, profile).der
+
+    def respond(self, request: bytes, profile: str) -> Answer:
+        """The answer to a message, and what to log of it; whatever the bytes are, it is a PKIMessage.
+
+        Raises KeyError for the name of no profile, and nothing else: failures of store or authority make an answer of
+        systemFailure, with the reason in `detail`.
+        """
+        settings = self._profiles[profile]
+        now = self._clock()
+        try:
+            return self._respond(bytes(request), settings, now)
+        except Exception as error:  # noqa: BLE001  # whatever failed, the requester gets an answer
+            text = "the server failed; nothing was changed"
+            der = build(
+                settings,
+                None,
+                error_body(PKIFailureInfo.SYSTEM_FAILURE, text),
+                nonce=fresh_octets(),
+                now=now,
+                credential=None,
+            )
+            return _failure(der, PKIFailureInfo.SYSTEM_FAILURE, text, detail=_described(error))
+
+    def crl(self, profile: str) -> bytes:
+        """The DER of the current CRL of a profile's authority, made anew if need be.
+
+        Raises KeyError for the name of no profile, else what store and authority raise.
+        """
+        return current_crl(self._profiles[profile], self._store, self._clock())
+
+    def sweep(self) -> int:
+        """Revoke certificates that were not confirmed in time, and forget expired transactions; to be called regularly.
+
+        Returns how many certificates it revoked. Raises what the store raises.
+        """
+        now = self._clock()
+        revoked = 0
+        while True:
+            overdue = self._store.unconfirmed(now, _SWEPT)
+            moved = 0
+            for certificate in overdue:
+                try:
+                    self._store.apply(Change(moves=[confirmation.never_confirmed(certificate, now)]))
+                    moved += 1
+                except Conflict:  # confirmed or revoked at this moment by somebody else
+                    pass
+            revoked += moved
+            if len(overdue) < _SWEPT or not moved:
+                break
+        self._store.forget(now)
+        return revoked
+
+    # --- One message ---
+
+    def _respond(self, request: bytes, profile: Profile, now: datetime) -> Answer:
+        try:
+            message = PKIMessage.decode(request, limits=profile.limits)
+        except DecodeError as error:
+            text = str(error) if len(request) <= _EXPLAINED else "not a PKIMessage in DER, or beyond our limits"
+            der = build(
+                profile,
+                None,
+                error_body(PKIFailureInfo.BAD_DATA_FORMAT, text),
+                nonce=fresh_octets(),
+                now=now,
+                credential=None,
+            )
+            return _failure(der, PKIFailureInfo.BAD_DATA_FORMAT, text)
+        try:
+            party = self._authenticated(message, profile)
+        except ProtectionError as error:
+            return self._turn_away(message, profile, now, error)
+        try:
+            return self._converse(request, message, party, profile, now)
+        except Refused as refused:
+            fail_info, text, detail = refused.fail_info, refused.text, ""
+        except Exception as error:  # noqa: BLE001  # the requester is known: it gets a protected answer
+            fail_info, text = PKIFailureInfo.SYSTEM_FAILURE, "the server failed; nothing was changed"
+            detail = _described(error)
+        header = message.header
+        der = build(
+            profile,
+            header,
+            error_body(fail_info, text),
+            nonce=fresh_octets(),
+            now=now,
+            credential=party.answering(header),
+        )
+        return _failure(der, fail_info, text, message=message, requester=party.identity, detail=detail)
+
+    def _authenticated(self, message: PKIMessage, profile: Profile) -> Party:
+        """The party that protected the message; ProtectionError, at the same cost, if it is unknown or not genuine."""
+        party = profile.lookup(message.header)
+        verify(message, (party or self._nobody).credential, profile.policy)
+        if party is None:
+            raise InvalidProtection("no such party")  # unreachable in this universe: nobody has that secret
+        return party
+
+    def _turn_away(self, message: PKIMessage, profile: Profile, now: datetime, error: ProtectionError) -> Answer:
+        """Answer somebody who was not authenticated; nothing is read or changed.
+
+        An error message is answered by pkiConf, which asks for no answer, everything else by an error. Which of the
+        two it is, and what it says, depends on the message alone, not on whether its senderKID is known.
+        """
+        header = message.header
+        credential: Credential | None = None
+        if has_password_based_mac(message) and not profile.unprotected_errors:
+            credential = self._nobody.answering(header)
+        fail_info: PKIFailureInfo = getattr(PKIFailureInfo, error.fail_info)
+        text = str(error) if not isinstance(error, InvalidProtection) else "the protection does not fit"
+        try:
+            check_version(header)
+        except Refused as refused:
+            fail_info, text = refused.fail_info, refused.text
+        body = pki_conf() if message.body.name == "error" else error_body(fail_info, text)
+        der = build(profile, header, body, nonce=fresh_octets(), now=now, credential=credential)
+        if body.error is None:
+            return Answer(der=der, request="error", body="pkiconf", text=text, transaction_id=header.transaction_id)
+        return _failure(der, fail_info, text, message=message)
+
+    def _converse(self, request: bytes, message: PKIMessage, party: Party, profile: Profile, now: datetime) -> Answer:
+        """Answer an authentic message, once: the store decides between those that come at the same moment."""
+        check_version(message.header)
+        key = TransactionKey(profile.name, party.identity, check_transaction_id(message.header, profile))
+        digest = hashlib.sha256(request).digest()
+        for _ in range(_ATTEMPTS):
+            transaction = self._store.transaction(key)
+            if transaction is not None:
+                stored = self._store.answer(key, digest)
+                if stored is not None:
+                    return _repeated(stored, message, party)
+            received = Received(
+                profile=profile,
+                store=self._store,
+                now=now,
+                party=party,
+                message=message,
+                key=key,
+                transaction=transaction,
+            )
+            action = _admitted(received)
+            nonce = fresh_octets()
+            if action is Action.ACKNOWLEDGE:
+                return self._answer(received, pki_conf(), Summary(), nonce)
+            outcome = _PERFORM[action](received)
+            answer = self._answer(received, outcome.body, outcome.summary, nonce, outcome)
+            change = Change(
+                transaction=_after(received, outcome, nonce, request),
+                request_digest=digest,
+                answer=answer.der,
+                issued=outcome.issued,
+                moves=outcome.moves,
+            )
+            try:
+                self._store.apply(change)
+            except Conflict:  # read again: the same message may be answered by now, its certificates thrown away here
+                continue
+            return answer
+        raise Refused(PKIFailureInfo.SYSTEM_UNAVAIL, "too many requests change the same at this moment: try again")
+
+    def _answer(
+        self, received: Received, body: PKIBody, summary: Summary, nonce: bytes, outcome: Outcome | None = None
+    ) -> Answer:
+        header = received.message.header
+        der = build(
+            received.profile,
+            header,
+            body,
+            nonce=nonce,
+            now=received.now,
+            credential=received.party.answering(header),
+            general_info=() if outcome is None else outcome.general_info,
+            chain=outcome is not None and outcome.chain and received.profile.extra_certs,
+        )
+        return Answer(
+            der=der,
+            request=received.message.body.name,
+            body=body.name,
+            status=summary.status,
+            fail_info=summary.fail_info,
+            text="; ".join(summary.texts),
+            requester=received.party.identity,
+            transaction_id=header.transaction_id,
+            serials=tuple(summary.serials),
+        )
+
+
+def _admitted(received: Received) -> Action:
+    """What is to be done with a message; Refused if its header, its kind or its moment is wrong."""
+    header, kind, transaction = received.message.header, received.message.body.name, received.transaction
+    check_header(header, received.profile, received.now)
+    if (NEW, kind) not in TABLE:
+        raise Refused(PKIFailureInfo.BAD_REQUEST, f"this server does not serve {kind}")
+    if kind not in received.profile.bodies:
+        raise Refused(PKIFailureInfo.NOT_AUTHORIZED, f"{kind} is not allowed here")
+    entry = TABLE[NEW if transaction is None else transaction.state, kind]
+    if isinstance(entry, Refusal):
+        raise Refused(entry.fail_info, entry.text)
+    if transaction is None:
+        if entry is not Action.ACKNOWLEDGE:
+            check_recip_nonce(header, None)
+    elif entry in (Action.CONFIRM, Action.POLL) or (entry is Action.ABORT and received.profile.strict):
+        # An error may speak of an answer that its sender could not read, so OpenSSL's has an older nonce, or none.
+        check_recip_nonce(header, transaction.nonce)
+    if transaction is not None and transaction.version >= MOST_STEPS:
+        raise Refused(PKIFailureInfo.BAD_REQUEST, "the transaction has too many messages")
+    return entry
+
+
+def _after(received: Received, outcome: Outcome, nonce: bytes, request: bytes) -> Transaction:
+    """The transaction as the message leaves it."""
+    before, profile, now = received.transaction, received.profile, received.now
+    keep = profile.remember
+    if outcome.serials:
+        keep += profile.confirm_wait
+    waits = outcome.state is TransactionState.WAITING
+    if waits:
+        keep = max(keep, profile.poll_within)
+    return Transaction(
+        key=received.key,
+        version=1 if before is None else before.version + 1,
+        state=outcome.state,
+        nonce=nonce,
+        expires=now + keep,
+        request=(request if before is None else before.request) if waits else None,
+        asked_at=now if before is None else before.asked_at,
+        serials=outcome.serials,
+        waiting=outcome.waiting,
+        replaces=outcome.replaces,
+    )
+
+
+def _repeated(stored: bytes, message: PKIMessage, party: Party) -> Answer:
+    """The answer that was given before, as it was."""
+    body = PKIMessage.decode(stored).body
+    summary = Summary()
+    for info in statuses(body):
+        texts = "; ".join(info.status_string or ())
+        summary.add(PKIStatus(info.status), texts, info.fail_info)
+    return Answer(
+        der=stored,
+        request=message.body.name,
+        body=body.name,
+        status=summary.status,
+        fail_info=summary.fail_info,
+        text="; ".join(summary.texts),
+        requester=party.identity,
+        transaction_id=message.header.transaction_id,
+        repeated=True,
+    )
+
+
+def _failure(
+    der: bytes,
+    fail_info: PKIFailureInfo,
+    text: str,
+    *,
+    message: PKIMessage | None = None,
+    requester: str | None = None,
+    detail: str = "",
+) -> Answer:
+    return Answer(
+        der=der,
+        request="unreadable" if message is None else message.body.name,
+        status=PKIStatus.REJECTION,
+        fail_info=fail_info,
+        text=text,
+        detail=detail,
+        requester=requester,
+        transaction_id=None if message is None else message.header.transaction_id,
+    )
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
