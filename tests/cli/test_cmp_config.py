@@ -45,7 +45,7 @@ def problem(folder: Path, text: str | bytes, **environment: str) -> str:
         ("v = a # comment", "a"),
         ("v = a\\#b", "a#b"),
         ("v = '#' \"#\" `#` #", "# # #"),
-        ("v = \"it's\"", "it's"),
+        ('v = "it\'s"', "it's"),
         ("v = 'a\\'b'", "a'b"),
         ("v = '\\n'", "n"),
         ("v = \\n\\r\\t\\b\\x\\\\", "\n\r\t\bx\\"),

@@ -23,6 +23,7 @@ EXIT_NO_READER = 141
 
 VERBS = {
     "decode": "show what is in a CMP message",
+    "cmp": "ask a CMP server for a certificate, with the options of `openssl cmp`",
     "serve": "run a CMP server with a CA of its own",
     "doctor": "say which engine runs, why, and what is missing",
 }
@@ -68,6 +69,10 @@ def _run(arguments: list[str], prog: str) -> int:
         from .decode import decode
 
         return decode(arguments[1:], f"{prog} decode")
+    if verb == "cmp":
+        from .cmp import cmp
+
+        return cmp(arguments[1:], f"{prog} cmp")
     if verb == "doctor":
         from .doctor import doctor
 

@@ -156,11 +156,10 @@ def _commands(where: Listening, secret_file: Path | None) -> list[str]:
     to = ["-server", f"{host}:{where.port}", "-path", _path(STANDARD_PROFILE), "-secret", secret]
     if where.url.startswith("https"):
         to += ["-tls_used"]
-    cmp = ["openssl", "cmp", *to, "-cmd"]
-    named = ["-subject", "/CN=cmp-certificate"]
+    cmp = ["openssl", "cmp", *to, "-subject", "/CN=cmp-certificate", "-cmd"]  # or -ref: it wants to name itself
     commands = [
         ["openssl", "genrsa", "-out", "cmp_key.pem", "2048"],
-        [*cmp, "ir", "-newkey", "cmp_key.pem", *named, "-certout", "cmp_cert.pem"],
+        [*cmp, "ir", "-newkey", "cmp_key.pem", "-certout", "cmp_cert.pem"],
         ["openssl", "genrsa", "-out", "cmp_new_key.pem", "2048"],
         [*cmp, "kur", "-oldcert", "cmp_cert.pem", "-newkey", "cmp_new_key.pem", "-certout", "cmp_new_cert.pem"],
         [*cmp, "rr", "-oldcert", "cmp_cert.pem", "-revreason", "1"],

@@ -239,7 +239,9 @@ def _obtain(
 
     extra_certs = tuple(answer.message.extra_certs or ())
     ca_pubs = tuple(answer.message.body.value.ca_pubs or ())
+    transaction.report("debug", "trying to build chain for newly enrolled cert")
     chain = build_chain(certificate, (*extra_certs, *ca_pubs, *transaction.settings.untrusted))
+    transaction.report("debug", "success building approximate chain for newly enrolled cert")
     granted = confirming.implicit and asks_implicit_confirm(answer.message.header)
     confirmation = yield from _confirm(
         transaction, certificate, chain, response.cert_req_id, public_key, confirming, granted
@@ -321,8 +323,6 @@ def _confirm(
     refusal: str | None = "public key in new certificate does not match our enrollment key"
     try:
         if fits:
-            transaction.report("debug", "trying to build chain for newly enrolled cert")
-            transaction.report("debug", "success building approximate chain for newly enrolled cert")
             refusal = confirming.check(certificate, chain) if confirming.check else None
     except Exception:
         if not silent:

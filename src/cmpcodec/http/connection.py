@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -24,6 +25,8 @@ from .gateway import Admitted, Gateway, Reply, plain
 from .limits import ServerLimits
 
 QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)  # Linux
+
+RESET: Final = struct.pack("ii", 1, 0)  # struct linger: on, for no time
 
 _STATUS = {status: f"HTTP/1.1 {status} {status.phrase}\r\n" for status in HTTPStatus}
 
@@ -162,8 +165,10 @@ class Connection(asyncio.Protocol):
             self.evict()
 
     def evict(self) -> None:
-        """Close at once."""
+        """Close at once, by a reset: the kernel is to keep nothing for this client either."""
         self._ended = True
+        with suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._tcp.abort()
 
     def shut_down(self) -> None:

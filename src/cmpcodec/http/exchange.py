@@ -6,9 +6,9 @@ bounded before they are kept, and text of them is made printable before it gets 
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -31,8 +31,7 @@ MAX_INFORMATIONAL: Final = 8
 """Most answers of status 1xx before the real one."""
 _SHOWN: Final = 200
 
-LAST_BODIES: Final = frozenset(("cert_conf", "rr", "error"))
-"""Messages that normally end a transaction: the connection need not stay open behind them, as with `openssl cmp`."""
+_LAST_BODIES: Final = frozenset(("cert_conf", "rr", "error"))
 
 
 class ConnectionLost(TransportError):
@@ -114,12 +113,12 @@ def _split(url: str, what: str, tls: bool) -> tuple[str, Address, str]:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}", allow_fragments=True)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"{what}: {url!r} is no URL ({error})") from error
+    except ValueError:
+        raise ValueError(f"{what}: not a URL of the form http[s]://host[:port][/path]") from None  # it may hold a password
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"{what}: expected http:// or https://, not {parts.scheme}://")
     if not host or not host.isprintable() or " " in host or port == 0:
-        raise ValueError(f"{what}: {url!r} names no host, or no port")
+        raise ValueError(f"{what}: the URL names no host that could be one, or port 0")
     scheme = "https" if tls else parts.scheme
     try:
         host = host if host.isascii() else host.encode("idna").decode("ascii")
@@ -246,7 +245,7 @@ class Wire:
     def reusable(self) -> bool:
         """Whether the server keeps the connection open for another request, and has said nothing beyond its answer."""
         head = self._head
-        if head is None or self.left_over or self._h11.our_state is not h11.DONE:
+        if head is None or self.left_over:
             return False
         # h11 thinks that HTTP/1.0 always closes; with keep-alive and a length it need not (RFC 9112, C.2.2).
         kept = head.http_version == b"1.0" and _field(head, b"connection").lower() == "keep-alive"
@@ -295,15 +294,23 @@ def message_of(response: Response, limits: Limits) -> PKIMessage:
         raise TransportError(f"the server answers with {status}, and its body is no PKIMessage") from error
 
 
+def asks_keep_alive(keep_alive: int, message: PKIMessage) -> bool:
+    """Whether the connection is to stay open behind a message: not if it ends a transaction, as with `openssl cmp`."""
+    return keep_alive > 0 and message.body.name not in _LAST_BODIES
+
+
+def no_keep_alive() -> TransportError:
+    """What `keep_alive` 2 says to a server that closes the connection."""
+    return TransportError("the server does not keep the connection open, which was demanded")
+
+
+def words(error: OSError) -> str:
+    """What went wrong with a connection, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not verify: {error.verify_message}"
+    return error.strerror or str(error) or type(error).__name__
+
+
 def tunnel_error(response: Response) -> TransportError:
     """Why a proxy gives no tunnel."""
     return TransportError(f"the proxy refuses the tunnel: HTTP status {response.status} {response.reason}")
-
-
-def is_ip(host: str) -> bool:
-    """Whether a host is an IP address."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -18,7 +18,18 @@ from ..asn1 import Limits
 from ..client import Level, Report
 from ..cmp import PKIMessage
 from ..errors import TransportError
-from .exchange import LAST_BODIES, Address, ConnectionLost, Endpoint, Response, Wire, message_of, tunnel_error
+from .exchange import (
+    Address,
+    ConnectionLost,
+    Endpoint,
+    Response,
+    Wire,
+    asks_keep_alive,
+    message_of,
+    no_keep_alive,
+    tunnel_error,
+    words,
+)
 
 _READ: Final = 64 * 1024
 DEFAULT_LIMITS: Final = Limits()
@@ -85,12 +96,12 @@ class HttpTransport:
         """Send a message and return the answer, within `seconds` and the `timeout` of the transport."""
         limits = [one for one in (seconds, self._timeout) if one is not None]
         deadline = time.monotonic() + min(limits) if limits else None
-        keep = self._keep_alive > 0 and message.body.name not in LAST_BODIES
+        keep = asks_keep_alive(self._keep_alive, message)
         try:
             response = self._posted(message.der, keep, deadline)
             kept = keep and self._wire.reusable
             if keep and not kept and self._keep_alive > 1:
-                raise TransportError("the server does not keep the connection open, which was demanded")
+                raise no_keep_alive()
         except TransportError:
             self.close()
             raise
@@ -99,7 +110,7 @@ class HttpTransport:
             raise TransportError(f"no answer from {self._endpoint.address} in time") from error
         except OSError as error:
             self.close()
-            raise TransportError(f"{self._endpoint.address}: {_words(error)}") from error
+            raise TransportError(f"{self._endpoint.address}: {words(error)}") from error
         except BaseException:
             self.close()
             raise
@@ -197,10 +208,3 @@ def _connected(address: Address, deadline: float | None) -> socket.socket:
         else:
             return connection
     raise failure
-
-
-def _words(error: OSError) -> str:
-    """What went wrong, in words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate does not verify: {error.verify_message}"
-    return error.strerror or str(error) or type(error).__name__

@@ -12,6 +12,7 @@ from .. import oids
 from ..cmp import (
     CMPCertificate,
     ErrorMsgContent,
+    ExtraCerts,
     InfoTypeAndValue,
     PKIBody,
     PKIConfirmContent,
@@ -64,8 +65,9 @@ def build(
         "recip_nonce": None if header is None else header.sender_nonce,
         "general_info": general_info or None,
     }
-    certificates = [CMPCertificate(one.der) for one in profile.authority.chain] if chain else None
-    message = PKIMessage(header=PKIHeader.from_plain(plain), body=body, extra_certs=certificates or None)
+    certificates = [CMPCertificate(one.der) for one in profile.authority.chain] if chain else []
+    extra = ExtraCerts(certificates) if certificates else None
+    message = PKIMessage(header=PKIHeader.from_plain(plain), body=body, extra_certs=extra)
     return (message if credential is None else protect(message, credential)).der
 
 

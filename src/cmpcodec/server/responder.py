@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
 from ..errors import DecodeError, InvalidProtection, ProtectionError
@@ -33,6 +33,7 @@ _EXPLAINED: Final = 8 * 1024
 """Longest unreadable message, in bytes, whose fault is looked for: that takes longer than to refuse it."""
 
 _SWEPT: Final = 200
+_FAILED: Final = "the server failed; nothing was changed"
 
 _PERFORM: Final[Mapping[Action, Callable[[Received], Outcome]]] = {
     Action.ENROLL: requests.enroll,
@@ -64,13 +65,12 @@ class Responder:
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         if isinstance(profiles, Mapping):
-            by_name = dict(profiles)
+            named = list(cast("Mapping[str, Profile]", profiles).items())
         else:
-            listed = list(profiles)
-            by_name = {profile.name: profile for profile in listed}
-            if len(by_name) != len(listed):
-                raise ValueError("profiles: two of them have the same name")
-        self._profiles: Mapping[str, Profile] = MappingProxyType(by_name)
+            named = [(one.name, one) for one in profiles]
+        if len({one.name for _, one in named}) != len(named):
+            raise ValueError("profiles: two of them have the same name")
+        self._profiles: Mapping[str, Profile] = MappingProxyType(dict(named))
         self._store = store
         self._clock = clock
         # Stands in for parties that are not known, so that they cost and get what a wrong secret costs and gets.
@@ -99,17 +99,8 @@ class Responder:
         now = self._clock()
         try:
             return self._respond(bytes(request), settings, now)
-        except Exception as error:  # noqa: BLE001  # whatever failed, the requester gets an answer
-            text = "the server failed; nothing was changed"
-            der = build(
-                settings,
-                None,
-                error_body(PKIFailureInfo.SYSTEM_FAILURE, text),
-                nonce=fresh_octets(),
-                now=now,
-                credential=None,
-            )
-            return _failure(der, PKIFailureInfo.SYSTEM_FAILURE, text, detail=_described(error))
+        except Exception as error:  # whatever failed, the requester gets an answer
+            return self._failed(settings, now, error, None)
 
     def crl(self, profile: str) -> bytes:
         """The DER of the current CRL of a profile's authority, made anew if need be.
@@ -147,25 +138,19 @@ class Responder:
             message = PKIMessage.decode(request, limits=profile.limits)
         except DecodeError as error:
             text = str(error) if len(request) <= _EXPLAINED else "not a PKIMessage in DER, or beyond our limits"
-            der = build(
-                profile,
-                None,
-                error_body(PKIFailureInfo.BAD_DATA_FORMAT, text),
-                nonce=fresh_octets(),
-                now=now,
-                credential=None,
-            )
-            return _failure(der, PKIFailureInfo.BAD_DATA_FORMAT, text)
+            return self._unprotected(profile, now, PKIFailureInfo.BAD_DATA_FORMAT, text)
         try:
             party = self._authenticated(message, profile)
         except ProtectionError as error:
             return self._turn_away(message, profile, now, error)
+        except Exception as error:  # the lookup failed: nobody was authenticated
+            return self._failed(profile, now, error, message)
         try:
             return self._converse(request, message, party, profile, now)
         except Refused as refused:
             fail_info, text, detail = refused.fail_info, refused.text, ""
-        except Exception as error:  # noqa: BLE001  # the requester is known: it gets a protected answer
-            fail_info, text = PKIFailureInfo.SYSTEM_FAILURE, "the server failed; nothing was changed"
+        except Exception as error:  # the requester is known: it gets a protected answer
+            fail_info, text = PKIFailureInfo.SYSTEM_FAILURE, _FAILED
             detail = _described(error)
         header = message.header
         der = build(
@@ -177,6 +162,31 @@ class Responder:
             credential=party.answering(header),
         )
         return _failure(der, fail_info, text, message=message, requester=party.identity, detail=detail)
+
+    def _failed(self, profile: Profile, now: datetime, error: Exception, message: PKIMessage | None) -> Answer:
+        """An unprotected systemFailure: something failed before anybody was authenticated."""
+        return self._unprotected(
+            profile, now, PKIFailureInfo.SYSTEM_FAILURE, _FAILED, message, detail=_described(error)
+        )
+
+    def _unprotected(
+        self,
+        profile: Profile,
+        now: datetime,
+        fail_info: PKIFailureInfo,
+        text: str,
+        message: PKIMessage | None = None,
+        detail: str = "",
+    ) -> Answer:
+        der = build(
+            profile,
+            None if message is None else message.header,
+            error_body(fail_info, text),
+            nonce=fresh_octets(),
+            now=now,
+            credential=None,
+        )
+        return _failure(der, fail_info, text, message=message, detail=detail)
 
     def _authenticated(self, message: PKIMessage, profile: Profile) -> Party:
         """The party that protected the message; ProtectionError, at the same cost, if it is unknown or not genuine."""

@@ -169,7 +169,7 @@ class Database:
             self._use_wal(connection)
             for setting in _SETTINGS:
                 connection.execute(setting)
-            connection.execute(sql.BEGIN)  # also if there is nothing to do: it shows whether we can write
+            connection.execute(sql.BEGIN)
             version = self._version(connection)
             if version > len(sql.MIGRATIONS):
                 raise StoreRefused(
@@ -179,6 +179,7 @@ class Database:
             for statements in sql.MIGRATIONS[version:]:
                 for statement in statements:
                     connection.execute(statement)
+            connection.execute(sql.WRITE_NOTHING)
             connection.execute(sql.COMMIT)
         finally:
             connection.close()  # rolls back what is not committed
@@ -234,11 +235,13 @@ class Database:
                 "is a backup or a shell with an open transaction running?"
             )
         if code == sqlite3.SQLITE_FULL:
-            return StoreFull(f"{self.path}: no space left: free some on the disk; nothing is lost")
+            return StoreFull(f"{self.path}: no space left: free some; what was stored before is safe")
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             return StoreReadOnly(f"{self.path}: cannot be written ({error}): check owner and mode of file and folder")
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return StoreDamaged(f"{self.path}: no sound SQLite database ({error}): restore it from a backup")
+        if code == sqlite3.SQLITE_IOERR:
+            return StoreError(f"{self.path}: {error}: the system's log may say why (disk, limits, quota)")
         return StoreError(f"{self.path}: {error}")
 
     def __repr__(self) -> str:

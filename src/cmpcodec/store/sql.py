@@ -100,6 +100,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1,)
 BEGIN: Final = "BEGIN IMMEDIATE"
 COMMIT: Final = "COMMIT"
 ROLLBACK: Final = "ROLLBACK"
+WRITE_NOTHING: Final = "DELETE FROM crls WHERE FALSE"
+"""Fails if the database is read-only; SQLite's BEGIN IMMEDIATE does not."""
 
 TRANSACTION: Final = """
     SELECT version, state, nonce, expires, request, asked_at, serials

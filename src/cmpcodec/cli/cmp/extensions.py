@@ -13,7 +13,7 @@ from ... import oids
 from ...asn1 import ObjectIdentifier, Sequence, SequenceOf
 from ...pkix import BasicConstraints, Extension, ExtKeyUsageSyntax, GeneralName, GeneralNames, KeyUsage
 from .config_file import Config
-from .names import BadName, parse_name
+from .names import BadName, is_oid, parse_name
 
 
 class BadExtension(ValueError):
@@ -28,6 +28,12 @@ class PolicyInformation(Sequence):
 
 class CertificatePolicies(SequenceOf[PolicyInformation], size=(1, None), limit=64):
     """Extension: the policies that a certificate is issued under. RFC 5280, 4.2.1.4."""
+
+
+class _KeyUsageAlone(Sequence):
+    """Not on the wire: a KeyUsage, which is no record, in one that can be encoded."""
+
+    usage: KeyUsage
 
 
 _KEY_USAGES = {
@@ -55,7 +61,6 @@ _PURPOSES = {
     "msSmartcardLogin": ObjectIdentifier("1.3.6.1.4.1.311.20.2.2"),
     "anyExtendedKeyUsage": ObjectIdentifier("2.5.29.37.0"),
 }
-_OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,38})){1,63}")
 _TRUTH = {
     **dict.fromkeys(("TRUE", "true", "Y", "y", "YES", "yes"), True),
     **dict.fromkeys(("FALSE", "false", "N", "n", "NO", "no"), False),
@@ -82,12 +87,12 @@ def _critical(value: str) -> tuple[bool, str]:
     return (True, rest.strip()) if comma and head.strip() == "critical" else (False, value.strip())
 
 
-def _extension(config: Config, name: str, value: str) -> tuple[str, bytes]:
+def _extension(config: Config, name: str, value: str) -> tuple[ObjectIdentifier, bytes]:
     known = _EXTENSIONS.get(name)
     if value.startswith("DER:"):
-        if known is None and not _OID.fullmatch(name):
+        if known is None and not is_oid(name):
             raise ValueError("before DER: stands a known extension, or dotted decimal")
-        return (known[0] if known else name), _hexadecimal(value.removeprefix("DER:"))
+        return (known[0] if known else ObjectIdentifier(name)), _hexadecimal(value.removeprefix("DER:"))
     if known is None:
         raise ValueError(f"is not supported; there are {', '.join(_EXTENSIONS)}, and OID = DER:HEX for any other")
     oid, make = known
@@ -112,15 +117,15 @@ def _words(value: str) -> list[str]:
 
 
 def _pairs(config: Config, value: str) -> list[tuple[str, str]]:
-    """``name:value, name:value``, or ``@section`` with a line for each; numbers in front of a name do not count."""
+    """``name:value, name:value``, or ``@section`` with a line for each; what follows a dot in a name does not count."""
     if value.startswith("@"):
         if not config.has(value[1:]):
             raise ValueError(f"there is no section [{value[1:41]}]")
-        return [(re.sub(r"^.*\.(?=[^.]*$)|\.\d+$", "", name), one) for name, one in config.section(value[1:]).items()]
+        return [(name.partition(".")[0], one) for name, one in config.section(value[1:]).items()]
     pairs = [word.partition(":") for word in _words(value)]
     if not all(colon for _, colon, _ in pairs):
         raise ValueError("expected NAME:VALUE with a comma between them")
-    return [(name.strip(), one.strip()) for name, _, one in pairs]
+    return [(name.strip().partition(".")[0], one.strip()) for name, _, one in pairs]
 
 
 def _key_usage(config: Config, value: str) -> bytes:
@@ -129,15 +134,15 @@ def _key_usage(config: Config, value: str) -> bytes:
         if word not in _KEY_USAGES:
             raise ValueError(f"there is no usage {word[:40]!a}, only {', '.join(_KEY_USAGES)}")
         usage |= _KEY_USAGES[word]
-    return usage.der
+    return _KeyUsageAlone(usage=usage).der[2:]  # what is inside a SEQUENCE of one short component
 
 
 def _purposes(config: Config, value: str) -> bytes:
-    found = []
+    found: list[ObjectIdentifier] = []
     for word in _words(value):
-        if word not in _PURPOSES and not _OID.fullmatch(word):
+        if word not in _PURPOSES and not is_oid(word):
             raise ValueError(f"there is no purpose {word[:40]!a}, only {', '.join(_PURPOSES)} and dotted decimal")
-        found.append(_PURPOSES.get(word, word))
+        found.append(_PURPOSES.get(word) or ObjectIdentifier(word))
     return ExtKeyUsageSyntax(found).der
 
 
@@ -154,10 +159,12 @@ def _constraints(config: Config, value: str) -> bytes:
 
 
 def _policies(config: Config, value: str) -> bytes:
+    policies = []
     for word in _words(value):
-        if not _OID.fullmatch(word):
+        if not is_oid(word):
             raise ValueError(f"{word[:40]!a} is no policy in dotted decimal; qualifiers are not supported")
-    return CertificatePolicies([PolicyInformation(policy_identifier=word) for word in _words(value)]).der
+        policies.append(PolicyInformation(policy_identifier=ObjectIdentifier(word)))
+    return CertificatePolicies(policies).der
 
 
 def _names(config: Config, value: str) -> bytes:
@@ -167,8 +174,8 @@ def _names(config: Config, value: str) -> bytes:
 def _general_name(config: Config, kind: str, value: str) -> GeneralName:
     if kind == "IP":
         return GeneralName(ip_address=ipaddress.ip_address(value).packed)
-    if kind == "RID":
-        return GeneralName(registered_id=value)
+    if kind == "RID" and is_oid(value):
+        return GeneralName(registered_id=ObjectIdentifier(value))
     if kind == "dirName":
         if not config.has(value):
             raise ValueError(f"there is no section [{value[:40]}]")
@@ -187,7 +194,7 @@ def _general_name(config: Config, kind: str, value: str) -> GeneralName:
 
 
 _Make = Callable[[Config, str], bytes]
-_EXTENSIONS: dict[str, tuple[str, _Make]] = {
+_EXTENSIONS: dict[str, tuple[ObjectIdentifier, _Make]] = {
     "keyUsage": (oids.ID_CE_KEY_USAGE, _key_usage),
     "extendedKeyUsage": (oids.ID_CE_EXT_KEY_USAGE, _purposes),
     "basicConstraints": (oids.ID_CE_BASIC_CONSTRAINTS, _constraints),

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ...asn1 import TLV
+from ...asn1 import TLV, ObjectIdentifier
 from ...pkix import AttributeTypeAndValue, GeneralName, Name, RelativeDistinguishedName
 
 
@@ -136,7 +136,7 @@ def _value(text: str, at: int) -> tuple[str, int, str]:
 
 def _attribute(kind: str, value: str, joins: bool, warn: Callable[[str], None]) -> AttributeTypeAndValue | None:
     row = _BY_NAME.get(kind) or _BY_OID.get(kind)
-    if row is None and not _OID.fullmatch(kind):
+    if row is None and not is_oid(kind):
         near = difflib.get_close_matches(kind, _BY_NAME, 1)
         upper = [name for name in _BY_NAME if name.lower() == kind.lower()] or near
         raise BadName(
@@ -157,15 +157,26 @@ def _attribute(kind: str, value: str, joins: bool, warn: Callable[[str], None]) 
         encoded = None
     if encoded is None:
         raise BadName(f"{kind} has a character that its type {text_type.name} does not have: {value[:40]!a}")
-    return AttributeTypeAndValue(type=oid, value=TLV.decode(_tlv(text_type.tag, encoded)))
+    return AttributeTypeAndValue(type=ObjectIdentifier(oid), value=tlv(text_type.tag, encoded))
 
 
-def _tlv(tag: int, content: bytes) -> bytes:
+def is_oid(text: str) -> bool:
+    """Whether text is an OBJECT IDENTIFIER in dotted decimal."""
+    first, _, rest = text.partition(".")
+    return _OID.fullmatch(text) is not None and (first == "2" or int(rest.partition(".")[0]) < 40)
+
+
+def tlv(tag: int, content: bytes) -> TLV:
+    """A value of a universal type from its content octets."""
     length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+    octets = b"" if length < 0x80 else length.to_bytes((length.bit_length() + 7) // 8, "big")
+    header = bytes((tag, 0x80 | len(octets))) + octets if octets else bytes((tag, length))
+    return TLV.decode(header + content)
+
+
+def integer_octets(number: int) -> bytes:
+    """The content octets of an INTEGER."""
+    return number.to_bytes((number if number >= 0 else ~number).bit_length() // 8 + 1, "big", signed=True)
 
 
 class AlternativeNames(NamedTuple):

@@ -55,9 +55,11 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
         (
             _flag("help", "show this text"),
             _text("config", "FILE", 'configuration file, "" for none; default: $OPENSSL_CONF, else OpenSSL\'s own'),
-            _text("section", "NAMES", 'its sections to use, the last one first; "" is the default section; default: cmp'),
+            _text("section", "NAMES", 'its sections to use, the last one first; "": the default one; default: cmp'),
             _number("verbosity", Takes.NATURAL, "LEVEL", "3 errors, 4 warnings, 6 progress (default), 7 and 8 details"),
             _text("cmd", "BODY", "the request to send: ir, cr, kur, p10cr or rr"),
+            _text("geninfo", "ITEMS", "what else the header says: OID:int:NUMBER or OID:str:TEXT, with commas"),
+            _text("profile", "NAME", "certificate profile to name in the header"),
         ),
     ),
     (
@@ -100,7 +102,7 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
             _text("recipient", "NAME", "whom requests are addressed to; default: -issuer, issuer of -oldcert"),
             _number("keep_alive", Takes.NATURAL, "0|1|2", "keep the connection: never, if granted (default), or fail"),
             _number("msg_timeout", Takes.NATURAL, "SECONDS", "longest time for one answer, 0 for ever; default 120"),
-            _number("total_timeout", Takes.NATURAL, "SECONDS", "longest time for all, with polling; 0 for ever (default)"),
+            _number("total_timeout", Takes.NATURAL, "SECONDS", "longest time for all, with polling; default: for ever"),
         ),
     ),
     (
@@ -110,11 +112,13 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
             _text("secret", "SOURCE", "the shared secret that protects the messages"),
             _text("digest", "NAME", "hash of the protection and of the proof of possession; default: sha256"),
             _text("mac", "NAME", "MAC of the protection; default: hmac-sha1, as OpenSSL"),
+            _text("expect_sender", "NAME", "who has to have sent the answers"),
             _flag("unprotected_requests", "send messages without protection"),
             _flag("unprotected_errors", "show what unprotected negative answers say"),
             _text("extracertsout", "FILE", "where to save the extraCerts of the answer"),
             _text("cacertsout", "FILE", "where to save its caPubs"),
             _text("certform", "PEM|DER", "form of the certificates that are saved; default: PEM"),
+            _flag("no_cache_extracerts", "accepted and not needed: nothing of extraCerts is kept"),
             _text("keyform", "FORM", "accepted and not needed: PEM, DER and PKCS #12 are told apart"),
         ),
     ),
@@ -126,7 +130,7 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
             _text("tls_key", "FILE", "its private key (PEM)"),
             _text("tls_keypass", "SOURCE", "pass phrase of -tls_key"),
             _text("tls_extra", "FILES", "more certificates of the chain"),
-            _text("tls_trusted", "FILES", "certificates that the server's has to lead to; default: those of the system"),
+            _text("tls_trusted", "FILES", "authorities that the server's certificate needs; default: the system's"),
             _text("tls_host", "NAME", "the name in the server's certificate, if it is not that in -server"),
         ),
     ),
@@ -149,14 +153,13 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
 _REFUSED = (
     *_refuse(
         "protection by signatures is not supported yet; use -secret",
-        "cert own_trusted key keypass extracerts trusted untrusted srvcert expect_sender srvcertout otherpass",
-        "ignore_keyusage ta_in_ip_extracerts no_cache_extracerts",
+        "cert own_trusted key keypass extracerts trusted untrusted srvcert srvcertout otherpass",
+        "ignore_keyusage ta_in_ip_extracerts",
     ),
     *_refuse("the new certificate cannot be validated yet", "out_trusted"),
     *_refuse(
         "general messages (genm) are not supported yet",
-        "infotype geninfo profile template keyspec oldwithold newwithnew newwithold oldwithnew crlcert oldcrl crlout "
-        "crlform",
+        "infotype template keyspec oldwithold newwithnew newwithold oldwithnew crlcert oldcrl crlout crlform",
     ),
     *_refuse("central key generation is not supported yet", "newkeyout", "centralkeygen"),
     *_refuse("answers whose nonce or transactionID do not fit are never accepted", flags="nonmatched_error_nonces"),

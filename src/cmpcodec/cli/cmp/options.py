@@ -38,6 +38,10 @@ class Options:
         assert OPTIONS[name].takes is Takes.TEXT
         return value if isinstance(value, str) and value else None
 
+    def given(self, name: str) -> bool:
+        """Whether the option has a value, of whatever kind."""
+        return self._values.get(name, "") != ""
+
     def words(self, name: str) -> list[str]:
         """The parts of a value with commas or white space between them."""
         return split_list(self.text(name) or "")

@@ -1,0 +1,276 @@
+"""From options to a flow: what is asked for, with which key, by what names, protected how.
+
+It reads the files that the options name and checks that the options fit together; it sends nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from ... import oids
+from ...asn1 import ObjectIdentifier
+from ...client import Enrolment, Flow, ProofMethod, Revocation, Settings, enroll, request_pkcs10, revoke, update_key
+from ...cmp import InfoTypeAndValue
+from ...pkix import CRLReason, Extension, Name
+from ...protection import PasswordBasedMAC, ProtectionPolicy
+from .extensions import BadExtension, read_extensions
+from .files import load_certificates, load_key, load_message, load_request
+from .log import Log
+from .names import BadName, integer_octets, is_oid, parse_name, parse_sans, tlv
+from .options import OptionError, Options
+from .passwords import ask, read_source
+
+COMMANDS: Final = ("ir", "cr", "kur", "p10cr", "rr")
+ENROLMENTS: Final = ("ir", "cr", "kur", "p10cr")
+
+ITERATIONS: Final = 1024
+"""iterationCount of our PasswordBasedMac, as in OpenSSL 4."""
+
+_HASHES: Final = {
+    **{f"{family}{bits}": f"sha{bits}" for family in ("sha", "sha2") for bits in (224, 256, 384, 512)},
+    **{f"sha3{bits}": f"sha3_{bits}" for bits in (224, 256, 384, 512)},
+    "sha1": "sha1",
+}
+
+
+class Identity:
+    """Who we are: the credential of messages, and whether requests carry its protection."""
+
+    def __init__(self, options: Options, log: Log) -> None:
+        source = options.text("secret")
+        if source is None:
+            raise OptionError(
+                "-secret is missing: the shared secret that protects the messages (signatures are not supported yet)"
+            )
+        self.digest = _hash("digest", options.text("digest") or "sha256")
+        mac = options.text("mac") or "hmac-sha1"
+        reference = options.text("ref")
+        self.credential = PasswordBasedMAC(
+            read_source("secret", source, log.warning),
+            sender_kid=None if reference is None else reference.encode("utf-8", "surrogateescape"),
+            owf=self.digest,
+            mac=_hash("mac", mac),
+            iterations=ITERATIONS,
+        )
+        self.protects = not options.flag("unprotected_requests")
+        default = ProtectionPolicy()
+        self.policy = default._replace(owfs=default.owfs | {self.digest})
+
+
+def _hash(option: str, text: str) -> str:
+    """The hash, as hashlib names it, of a digest (sha256, SHA2-256) or a MAC (hmac-sha256, hmacWithSHA256)."""
+    word = re.sub(r"[-_]", "", text.lower())
+    if option == "mac":
+        word = word.removeprefix("hmac").removeprefix("with") if word.startswith("hmac") else ""
+    name = _HASHES.get(word)
+    if name is None:
+        known = ", ".join(("hmac-" if option == "mac" else "") + one for one in ("sha1", "sha256", "sha384", "sha512"))
+        raise OptionError(f"-{option}: {text[:40]!a} is not supported; there are {known}, and SHA-224 and SHA-3")
+    return name
+
+
+def settings_of(options: Options, identity: Identity, log: Log) -> Settings:
+    """How the flow talks."""
+    recipient = _name(options, "recipient", log)
+    return Settings(
+        recipient=_name(options, "issuer", log) if recipient is None else recipient,
+        expected_sender=_name(options, "expect_sender", log),
+        sender_kid=None if identity.protects else identity.credential.sender_kid,
+        answers=identity.credential,
+        policy=identity.policy,
+        unprotected_errors=options.flag("unprotected_errors"),
+        general_info=_general_info(options),
+        report=log,
+    )
+
+
+def flow_of(options: Options, command: str, identity: Identity, settings: Settings, log: Log) -> Flow[Any]:
+    """The flow of a command. OptionError; what the flows raise at once."""
+    if command == "rr":
+        return _revocation(options, identity, settings, log)
+    return _enrolment(options, command, identity, settings, log)
+
+
+def _enrolment(options: Options, command: str, identity: Identity, settings: Settings, log: Log) -> Flow[Enrolment]:
+    if options.text("certout") is None and options.text("reqout_only") is None:
+        raise OptionError("-certout is missing: there is nowhere to save the new certificate")
+    path = options.text("csr")
+    csr = None if path is None else load_request("csr", path)
+    implicit, disable = options.flag("implicit_confirm"), options.flag("disable_confirm")
+    credential = identity.credential if identity.protects else None
+    if command == "p10cr":
+        if csr is None:
+            raise OptionError("-csr is missing: the PKCS #10 request that p10cr sends")
+        _ignored(options, log, command, "newkey newkeypass subject days popo sans reqexts policies policy_oids oldcert")
+        return request_pkcs10(
+            csr, credential=credential, implicit_confirm=implicit, disable_confirm=disable, settings=settings
+        )
+    path = options.text("oldcert")
+    reference = None if path is None else load_certificates("oldcert", path)[0]
+    if command == "kur" and reference is None:
+        raise OptionError("-oldcert is missing: the certificate that kur renews")
+    _ignored(options, log, command, "revreason serial")
+    key, proof = _key_and_proof(options, csr is not None, reference is not None)
+    sans = _sans(options)
+    asked: dict[str, Any] = {
+        "key": key,
+        "proof": proof,
+        "subject": _name(options, "subject", log),
+        "issuer": _name(options, "issuer", log),
+        "days": options.number("days") or 0,
+        "csr": csr,
+        "sans": sans.names,
+        "sans_critical": sans.critical,
+        "default_sans": not options.flag("san_nodefault"),
+        "extensions": _extensions(options, bool(sans.names)),
+        "policies": _policies(options),
+        "policies_critical": options.flag("policy_oids_critical"),
+        "digest": identity.digest,
+        "settings": settings,
+        "credential": credential,
+        "implicit_confirm": implicit,
+        "disable_confirm": disable,
+    }
+    if command == "kur":
+        assert reference is not None
+        return update_key(reference, **asked)
+    return enroll(body="ir" if command == "ir" else "cr", reference=reference, **asked)
+
+
+def _revocation(options: Options, identity: Identity, settings: Settings, log: Log) -> Flow[Revocation]:
+    path, serial, issuer = options.text("oldcert"), options.text("serial"), _name(options, "issuer", log)
+    if serial is not None and issuer is None:
+        raise OptionError("-serial names a certificate only together with -issuer")
+    certificate = load_certificates("oldcert", path)[0] if path is not None and serial is None else None
+    path = options.text("csr")
+    csr = load_request("csr", path) if path is not None and certificate is None and serial is None else None
+    if certificate is None and csr is None and serial is None:
+        raise OptionError("-oldcert is missing: the certificate to revoke (or -issuer and -serial, or -csr)")
+    reason = options.number("revreason")
+    if reason not in (None, -1, *CRLReason):
+        raise OptionError("-revreason takes 0 to 6 or 8 to 10 (RFC 5280, 5.3.1), or -1 for none")
+    return revoke(
+        certificate,
+        credential=identity.credential if identity.protects else None,
+        issuer=issuer if serial is not None else None,
+        serial_number=None if serial is None else _serial(serial),
+        csr=csr,
+        reason=None if reason == -1 else reason,
+        settings=settings,
+    )
+
+
+def _ignored(options: Options, log: Log, command: str, names: str) -> None:
+    for name in names.split():
+        if options.given(name):
+            log.warning(f"-{name} option is ignored for {command}")
+
+
+def _serial(text: str) -> int:
+    match = re.fullmatch(r"(-?)(?:0[xX]([0-9a-fA-F]{1,42})|([0-9]{1,50}))", text)
+    if match is None:
+        raise OptionError("-serial takes a number, in hexadecimal with 0x before it")
+    number = int(match[2], 16) if match[2] else int(match[3])
+    return -number if match[1] else number
+
+
+# --- key ---
+
+
+def _key_and_proof(options: Options, has_csr: bool, has_reference: bool) -> tuple[Any, ProofMethod]:
+    number = options.number("popo")
+    if number is not None and number not in (-1, 0, 1):
+        raise OptionError("-popo takes 1 (signature), 0 (raVerified) or -1 (none); others are not supported yet")
+    proof = ProofMethod.SIGNATURE if number is None else ProofMethod(number)
+    path = options.text("newkey")
+    if path is not None:
+        source = options.text("newkeypass")
+        phrase = None if source is None else read_source("newkeypass", source, lambda text: None)
+
+        def prompt() -> bytes | None:
+            return None if options.flag("batch") else ask(f"Enter pass phrase for {path}: ")
+
+        return load_key("newkey", path, phrase, prompt, proof is not ProofMethod.SIGNATURE), proof
+    files = options.words("reqin")
+    if files:  # our own request is not sent, but the certificate that comes has to fit the one that is
+        requests = load_message("reqin", files[0]).body
+        for request in requests.value if requests.name in ("ir", "cr", "kur") else ():
+            if request.cert_req.cert_template.public_key is not None:
+                return request.cert_req.cert_template.public_key, ProofMethod.NONE
+    if proof is ProofMethod.SIGNATURE:
+        more = "; -csr holds only the public key, and the proof of possession needs the private one" if has_csr else ""
+        raise OptionError(f"-newkey is missing: the key to be certified{more}")
+    if not has_csr:
+        more = ", which is not taken from -oldcert" if has_reference else ""
+        raise OptionError(f"-newkey or -csr is missing: they tell the public key to be certified{more}")
+    return None, proof
+
+
+# --- names, extensions, generalInfo ---
+
+
+def _name(options: Options, option: str, log: Log) -> Name | None:
+    text = options.text(option)
+    if text is None:
+        return None
+    try:
+        return parse_name(text, lambda words: log.warning(f"-{option}: {words}"))
+    except BadName as error:
+        raise OptionError(f"-{option} {error}") from None
+
+
+def _sans(options: Options) -> Any:
+    try:
+        return parse_sans(options.words("sans"))
+    except BadName as error:
+        raise OptionError(f"-sans: {error}") from None
+
+
+def _extensions(options: Options, has_sans: bool) -> list[Extension]:
+    extensions: list[Extension] = []
+    for option in ("reqexts", "policies"):
+        section = options.text(option)
+        if section is None:
+            continue
+        if options.config is None:
+            raise OptionError(f"-{option} names a section, but there is no configuration file")
+        try:
+            extensions += read_extensions(options.config, section)
+        except BadExtension as error:
+            raise OptionError(f"-{option}: [{section}]: {error}") from None
+    if has_sans and any(one.extn_id == oids.ID_CE_SUBJECT_ALT_NAME for one in extensions):
+        raise OptionError("subject alternative names both by -reqexts and by -sans: choose one")
+    return extensions
+
+
+def _policies(options: Options) -> list[str]:
+    policies = options.words("policy_oids")
+    if policies and options.text("policies") is not None:
+        raise OptionError("policies both by -policies and by -policy_oids: choose one")
+    for policy in policies:
+        if not is_oid(policy):
+            raise OptionError(f"-policy_oids: {policy[:40]!a} is no OID in dotted decimal")
+    return policies
+
+
+def _general_info(options: Options) -> list[InfoTypeAndValue]:
+    found = []
+    for item in (options.text("geninfo") or "").split(","):
+        if not item:
+            continue
+        oid, _, rest = item.strip().partition(":")
+        kind, _, value = rest.partition(":")
+        number = kind.lower() == "int" and re.fullmatch(r"[+-]?[0-9]{1,18}", value)
+        if not is_oid(oid) or not (number or kind.lower() == "str"):
+            raise OptionError("-geninfo takes OID:int:NUMBER or OID:str:TEXT, several with a comma between them")
+        found.append(_info(oid, int(value) if number else value))
+    profile = options.text("profile")
+    if profile is not None:
+        found.append(InfoTypeAndValue(info_type=oids.ID_IT_CERT_PROFILE, info_value=[profile]))
+    return found
+
+
+def _info(oid: str, value: int | str) -> InfoTypeAndValue:
+    octets = tlv(0x02, integer_octets(value)) if isinstance(value, int) else tlv(0x0C, value.encode())
+    return InfoTypeAndValue(info_type=ObjectIdentifier(oid), info_value=octets)
