@@ -1,13 +1,13 @@
 """What an HTTP server costs per CMP message, and how it treats OpenSSL's client: `python -m benchmarks.http_servers`.
 
-Each candidate serves the same gateway with a Responder that does nothing, in a process of its own, all in the same run. Candidates
-that are not installed are left out. Columns:
+Each candidate serves the same gateway with a Responder that does nothing, in a process of its own, all in the same
+run. Candidates that are not installed are left out. Columns:
 
 * CPU: microseconds of the server's processor time (user and system, all its threads and children) per POST of 1 kB on a
   kept HTTP/1.1 connection, the least of some interleaved rounds; "x" relative to our runner.
 * 1.0: whether `Connection: keep-alive` of HTTP/1.0 is honoured, as OpenSSL's client needs it.
-* two writes: how much longer a POST takes on a kept connection if header and body come in two segments from a client with
-  Nagle's algorithm, in milliseconds (median): 40 is the delayed acknowledgement.
+* two writes: how much longer a POST takes on a kept connection if header and body come in two segments from a client
+  with Nagle's algorithm, in milliseconds (median): 40 is the delayed acknowledgement.
 """
 
 from __future__ import annotations
@@ -118,8 +118,10 @@ def serve(kind: str, port: int) -> None:
         case "gunicorn":
             os.execv(
                 sys.executable,
-                [sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "8", "-b", f"127.0.0.1:{port}"]
-                + ["--log-level", "critical", "benchmarks.http_servers:wsgi()"],
+                [
+                    *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "8"),
+                    *("-b", f"127.0.0.1:{port}", "--log-level", "critical", "benchmarks.http_servers:wsgi()"),
+                ],
             )
         case "cheroot":
             from cheroot.wsgi import Server
@@ -130,7 +132,7 @@ def serve(kind: str, port: int) -> None:
 
 
 def _uvicorn_subclass():  # type: ignore[no-untyped-def]
-    """uvicorn's httptools protocol with the two remedies, by its internals."""
+    """The httptools protocol of uvicorn with the two remedies, by its internals."""
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
     class Remedied(HttpToolsProtocol):
@@ -322,7 +324,8 @@ def main() -> None:
             least = min(candidate.costs)
             kept = "yes" if candidate.keeps_old() else "no"
             print(
-                f"{candidate.name:40} {least:7.0f} {least / ours:5.2f}x {kept:>5} {candidate.two_writes():14.2f}", flush=True
+                f"{candidate.name:40} {least:7.0f} {least / ours:5.2f}x {kept:>5} {candidate.two_writes():14.2f}",
+                flush=True,
             )
     finally:
         for candidate in running:

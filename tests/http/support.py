@@ -47,7 +47,9 @@ class FakeResponder:
 
 @contextlib.contextmanager
 def running(
-    gateway: Gateway | FakeResponder | None = None, limits: ServerLimits | None = None, tls: ssl.SSLContext | None = None
+    gateway: Gateway | FakeResponder | None = None,
+    limits: ServerLimits | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Server]:
     """A server on a free port, stopped at the end."""
     ready = threading.Event()

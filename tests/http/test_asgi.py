@@ -122,7 +122,10 @@ def test_mounted_and_without_raw_path() -> None:
     assert status(body(b"x"), path="/pkix" + PATH, root_path="/pki") == 404
     assert status(body(b"x"), raw_path=None) == 200
     responder = FakeResponder(profiles={"Gerät": None})
-    assert status(body(b"x"), path="/.well-known/cmp/p/Gerät", raw_path=None, app=application(responder), client=None) == 200
+    assert (
+        status(body(b"x"), path="/.well-known/cmp/p/Gerät", raw_path=None, app=application(responder), client=None)
+        == 200
+    )
 
 
 def test_slow_answers_leave_the_loop_alone_and_are_bounded() -> None:
@@ -201,5 +204,7 @@ def test_other_protocols() -> None:
 
 def test_in_uvicorn() -> None:
     pytest.importorskip("uvicorn")
-    with command("uvicorn", "--factory", "tests.http.programs:asgi", "--port", "{port}", "--log-level", "critical") as port:
+    with command(
+        "uvicorn", "--factory", "tests.http.programs:asgi", "--port", "{port}", "--log-level", "critical"
+    ) as port:
         converse(port)

@@ -69,10 +69,10 @@ def counted(metrics: Metrics, event: str) -> float:
 def test_deadline(phase: str, sent: bytes, octet: bytes, status: bytes) -> None:
     """The deadline is for the whole: no octet moves it."""
     metrics = Metrics()
-    with running(Gateway(FakeResponder(), metrics=metrics), limits(**{phase: SHORT})) as server:
-        with connect(server) as connection:
-            connection.sendall(sent)
-            received = drip(connection, octet)
+    gateway = Gateway(FakeResponder(), metrics=metrics)
+    with running(gateway, limits(**{phase: SHORT})) as server, connect(server) as connection:
+        connection.sendall(sent)
+        received = drip(connection, octet)
     assert received[9:12] == status
     assert counted(metrics, f"timeout_{phase}") == 1
 
@@ -102,7 +102,10 @@ def test_client_that_does_not_read() -> None:
 def test_client_that_never_ends() -> None:
     """After the last answer, it sends on and on."""
     metrics = Metrics()
-    with running(Gateway(FakeResponder(), metrics=metrics), limits(linger=SHORT)) as server, connect(server) as connection:
+    with (
+        running(Gateway(FakeResponder(), metrics=metrics), limits(linger=SHORT)) as server,
+        connect(server) as connection,
+    ):
         connection.sendall(LATE_BODY.replace(b"1000", b"9999999"))
         response = Reader(connection).response()
         assert response.status == 413
@@ -191,20 +194,27 @@ def test_deadlines_by_phase() -> None:
 
 def test_newest_get_room() -> None:
     metrics = Metrics()
-    with running(Gateway(FakeResponder(), metrics=metrics), ServerLimits(connections=10)) as server:
-        with contextlib.ExitStack() as stack:
-            half = [stack.enter_context(connect(server)) for _ in range(30)]
-            for connection in half:
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    connection.sendall(b"POST")
-            assert one(server, post(b"abc")).body == b"cba"
-            assert Reader(half[0]).rest() == b""
+    gateway = Gateway(FakeResponder(), metrics=metrics)
+    with running(gateway, ServerLimits(connections=10)) as server, contextlib.ExitStack() as stack:
+        half = [stack.enter_context(connect(server)) for _ in range(30)]
+        for connection in half:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(b"POST")
+        assert one(server, post(b"abc")).body == b"cba"
+        assert Reader(half[0]).rest() == b""
     assert counted(metrics, "evicted") >= 20
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"header": 0}, {"idle": float("nan")}, {"grace": -1}, {"connections": 0}, {"connections_per_address": 0}, {"threads": 0}],
+    [
+        {"header": 0},
+        {"idle": float("nan")},
+        {"grace": -1},
+        {"connections": 0},
+        {"connections_per_address": 0},
+        {"threads": 0},
+    ],
 )
 def test_limits_make_sense(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

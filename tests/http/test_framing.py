@@ -57,7 +57,9 @@ def test_old_clients_need_no_host_and_expect_nothing() -> None:
 
 def test_upgrade_is_declined() -> None:
     """Java's HttpClient offers h2c with its first request, and sends the body along."""
-    found = head(b"Host: a", b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AA", b"Content-Length: 3")
+    found = head(
+        b"Host: a", b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AA", b"Content-Length: 3"
+    )
     assert (found.length, found.keep_alive) == (3, True)
 
 

@@ -13,7 +13,9 @@ from tests.http.support import PATH, FakeResponder
 MEDIA = (b"Content-Type", b"application/pkixcmp")
 
 
-def decide(*fields: tuple[bytes, bytes], method: str = "POST", path: str = PATH, **settings: object) -> Admitted | Reply:
+def decide(
+    *fields: tuple[bytes, bytes], method: str = "POST", path: str = PATH, **settings: object
+) -> Admitted | Reply:
     return Gateway(FakeResponder(), **settings).admit(method, path.encode(), fields)  # type: ignore[arg-type]
 
 
@@ -26,7 +28,12 @@ def refused(decision: Admitted | Reply) -> tuple[int, dict[str, str]]:
 def test_admits() -> None:
     decision = decide(MEDIA, (b"content-length", b"10"))
     assert isinstance(decision, Admitted)
-    assert (decision.place.kind, decision.profile, decision.length, decision.max_body) == (Kind.CMP, "device", 10, MAX_BODY)
+    assert (decision.place.kind, decision.profile, decision.length, decision.max_body) == (
+        Kind.CMP,
+        "device",
+        10,
+        MAX_BODY,
+    )
     assert decision.blocking
 
 
@@ -69,7 +76,8 @@ def test_methods_of_the_rest(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/.well-known/cmp/p/unknown", "/.well-known/cmp/p/unknown/crl", "/.well-known/cmp", "/metrics"]
+    "path",
+    ["/", "/nothing", "/.well-known/cmp/p/unknown", "/.well-known/cmp/p/unknown/crl", "/.well-known/cmp", "/metrics"],
 )
 def test_not_found(path: str) -> None:
     """Two profiles and none by default: the short paths lead nowhere."""
@@ -126,7 +134,9 @@ def test_crl_and_health() -> None:
     crl = gateway.admit("GET", (PATH + "/crl").encode(), [])
     assert isinstance(crl, Admitted)
     assert crl.blocking
-    assert gateway.answer(crl) == Reply(200, (("Content-Type", "application/pkix-crl"), ("Content-Length", "7")), b"the CRL")
+    assert gateway.answer(crl) == Reply(
+        200, (("Content-Type", "application/pkix-crl"), ("Content-Length", "7")), b"the CRL"
+    )
     health = gateway.admit("GET", b"/healthz", [])
     assert isinstance(health, Admitted)
     assert not health.blocking

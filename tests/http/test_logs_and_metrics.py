@@ -163,9 +163,14 @@ def test_labels_are_bounded() -> None:
         metrics.answered(
             "device",
             Answer(
-                der=b"", request=f"r{number}", body=HOSTILE + str(number), status=number + 7,
-                fail_info=PKIFailureInfo(1 << (27 + number)), text=str(number), requester=str(number),
-            ),  # fmt: skip
+                der=b"",
+                request=f"r{number}",
+                body=HOSTILE + str(number),
+                status=number + 7,
+                fail_info=PKIFailureInfo(1 << (27 + number)),
+                text=str(number),
+                requester=str(number),
+            ),
             0.1,
         )
         metrics.replied(f"k{number}", 200)

@@ -50,7 +50,9 @@ def key(tmp_path: Path) -> Path:
     return file
 
 
-def ir(port: int, key: Path, *more: str, path: str = "api/v1/protocols/cmp/raProfile/czertainly") -> subprocess.CompletedProcess[str]:
+def ir(
+    port: int, key: Path, *more: str, path: str = "api/v1/protocols/cmp/raProfile/czertainly"
+) -> subprocess.CompletedProcess[str]:
     """Run the client."""
     return subprocess.run(
         [OPENSSL, "cmp", "-cmd", "ir", "-server", f"127.0.0.1:{port}", "-path", path, "-secret", "pass:mySecret",
@@ -76,7 +78,7 @@ def test_transaction_as_documented(responder: Responder, key: Path) -> None:
     expected = (
         "sending IR", "connecting to CMP server", "finished reading response from CMP server", "received IP",
         "successfully validated PBM-based CMP message protection", "sending CERTCONF", "disconnected from CMP server",
-        "finished reading response from CMP server", "received PKICONF", "received 1 newly enrolled certificate(s)",
+        "finished reading response from CMP server", "received PKICONF", "enrolled certificate(s), saving",
     )  # fmt: skip
     position = 0
     for line in expected:

@@ -226,21 +226,21 @@ def test_overload() -> None:
                 busy.wait(PATIENCE)
             assert go.wait(PATIENCE)
 
-    with running(FakeResponder(during=during), ServerLimits(threads=2, waiting=1)) as server:
-        with contextlib.ExitStack() as stack:
-            stack.callback(go.set)
-            connections = [stack.enter_context(connect(server)) for _ in range(3)]
-            for connection in connections[:2]:
-                connection.sendall(post(b"slow"))
-            busy.wait(PATIENCE)
-            connections[2].sendall(post(b"waits"))
-            response = None
-            while response is None or response.status == 200:  # until the third has taken its place
-                response = one(server, post(b"too many"))
-            assert (response.status, response.fields["retry-after"]) == (503, "5")
-            assert one(server, GET % b"/healthz").status == 200
-            go.set()
-            assert [Reader(connection).response().body for connection in connections] == [b"wols", b"wols", b"stiaw"]
+    responder, limits = FakeResponder(during=during), ServerLimits(threads=2, waiting=1)
+    with running(responder, limits) as server, contextlib.ExitStack() as stack:
+        stack.callback(go.set)
+        connections = [stack.enter_context(connect(server)) for _ in range(3)]
+        for connection in connections[:2]:
+            connection.sendall(post(b"slow"))
+        busy.wait(PATIENCE)
+        connections[2].sendall(post(b"waits"))
+        response = None
+        while response is None or response.status == 200:  # until the third has taken its place
+            response = one(server, post(b"too many"))
+        assert (response.status, response.fields["retry-after"]) == (503, "5")
+        assert one(server, GET % b"/healthz").status == 200
+        go.set()
+        assert [Reader(connection).response().body for connection in connections] == [b"wols", b"wols", b"stiaw"]
 
 
 def test_client_that_leaves() -> None:
@@ -325,10 +325,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         built = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         built = built.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(days=1))
         built = built.add_extension(names, critical=False)
-        certificate = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+        certificate = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(
+            key, hashes.SHA256()
+        )
         found[name] = folder / f"{name}.pem"
         found[name].write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
     return found
@@ -396,7 +400,10 @@ def test_client_certificates(certificates: dict[str, Path]) -> None:
         with tls_connect(server, certificates, client=True) as connection:
             connection.sendall(post(b"abc"))
             assert Reader(connection).response().body == b"cba"
-        with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)), tls_connect(server, certificates) as connection:
+        with (
+            pytest.raises((ssl.SSLError, ConnectionError, AssertionError)),
+            tls_connect(server, certificates) as connection,
+        ):
             connection.sendall(post(b"abc"))
             Reader(connection).response()
 

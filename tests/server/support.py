@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 import cmpcodec as cmp
 from cmpcodec import oids
 from cmpcodec.authority import LocalAuthority, create_ca
+from cmpcodec.crmf import AttributeTypeAndValue
 from cmpcodec.messages import IMPLICIT_CONFIRM, NULL_DN, cert_hash
 from cmpcodec.pkix import Certificate, Extension, Extensions, Name, SubjectPublicKeyInfo
 from cmpcodec.pop import prove
@@ -53,18 +54,16 @@ def cert_request(
     prover: ec.EllipticCurvePrivateKey | None = None,
     popo: Any = "signature",
     old: tuple[Name, int] | None = None,
-    controls: Sequence[cmp.AttributeTypeAndValue] | None = None,
+    controls: Sequence[AttributeTypeAndValue] | None = None,
     **template: Any,
 ) -> cmp.CertReqMsg:
     """A CertReqMsg, with its proof of possession unless `popo` is another one, or None."""
     if old is not None:
         cert_id = cmp.CertId(issuer=cmp.GeneralName(directory_name=old[0]), serial_number=old[1])
-        control = cmp.AttributeTypeAndValue(type=oids.ID_REG_CTRL_OLD_CERT_ID, value=cert_id)
+        control = AttributeTypeAndValue(type=oids.ID_REG_CTRL_OLD_CERT_ID, value=cert_id)
         controls = [*(controls or ()), control]
     plain = {"subject": None if subject is None else name(subject), "public_key": spki(key), **template}
-    request = cmp.CertRequest.from_plain(
-        {"cert_req_id": number, "cert_template": plain, "controls": controls or None}
-    )
+    request = cmp.CertRequest.from_plain({"cert_req_id": number, "cert_template": plain, "controls": controls or None})
     proof = prove(request, prover or key) if popo == "signature" else popo
     return cmp.CertReqMsg(cert_req=request, popo=proof)
 
@@ -197,7 +196,7 @@ class Device:
     # --- Whole operations ---
 
     def enroll(self, *requests: cmp.CertReqMsg, kind: str = "ir", implicit: bool = False, **header: Any) -> Certificate:
-        """ir (or cr, kur) to ip: returns the first certificate."""
+        """From ir (or cr, kur) to ip: returns the first certificate."""
         info = [IMPLICIT_CONFIRM] if implicit else None
         content = requests or (cert_request(),)
         answer = self.send({kind: list(content)}, general_info=info, **header)
@@ -208,10 +207,17 @@ class Device:
         return self.send({"cert_conf": statuses}, **header)
 
     def whole(self, *requests: cmp.CertReqMsg, kind: str = "ir") -> int:
-        """ir to pkiconf; the serial number of the certificate."""
+        """From ir to pkiconf; the serial number of the certificate."""
         certificate = self.enroll(*requests, kind=kind)
         assert self.confirm((0, certificate)).body.name == "pkiconf"
         return certificate.load().serial_number
+
+    def revoke(self, serial: int, reason: int | None = None) -> str:
+        """Revoke a certificate in a transaction of its own; returns "" or the failInfo of the rejection."""
+        answer = self.again().send({"rr": [rev_details(self.server.issuer, serial, reason)]})
+        assert answer.body.rp is not None
+        (status,) = answer.body.rp.status
+        return ",".join(status.fail_info.names) if status.fail_info else ""
 
     def again(self) -> Device:
         """The same requester in a new transaction."""
@@ -241,12 +247,16 @@ def rejected(answer: cmp.PKIMessage, number: int = 0) -> str:
     return ",".join(response.status.fail_info.names)
 
 
-def pkcs10(key: ec.EllipticCurvePrivateKey = KEYS[0], subject: str = "device", sans: Sequence[str] = ()) -> cmp.CertificationRequest:
+def pkcs10(
+    key: ec.EllipticCurvePrivateKey = KEYS[0], subject: str = "device", sans: Sequence[str] = ()
+) -> cmp.CertificationRequest:
     builder = x509.CertificateSigningRequestBuilder().subject_name(
         x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
     )
     if sans:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in sans]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(one) for one in sans]), critical=False
+        )
     return cmp.CertificationRequest.decode(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER))
 
 
@@ -259,5 +269,3 @@ def reasons(crl: bytes) -> dict[int, str | None]:
         except x509.ExtensionNotFound:
             found[entry.serial_number] = None
     return found
-
-

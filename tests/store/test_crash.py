@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_kills_lose_nothing(tmp_path: Path) -> None:
 
 @forks
 def test_the_harness_notices_an_answer_before_commit(tmp_path: Path) -> None:
-    result = crash(tmp_path, KILLS, "before")
+    result = crash(tmp_path, 20 * KILLS, "before")
     assert result["lost"] > 0
     assert result["torn"] == 0, "even then nothing is half done"
 
@@ -180,6 +181,6 @@ def test_log_with_garbage_behind(recording: tuple[bytes, bytes, list[int]], tmp_
     """The file was made longer, but its octets did not reach the disk."""
     database, log, lengths = recording
     ends = frames(log)
-    for end, after in list(zip(ends, ends[1:], strict=False))[::5]:
+    for end, after in list(pairwise(ends))[::5]:
         for garbage in (bytes(after - end), b"\xff" * 4000, log[WAL_HEADER : WAL_HEADER + after - end]):
             assert_recovered(tmp_path, database, log[:end] + garbage, sum(length <= end for length in lengths))

@@ -7,7 +7,7 @@ and `keys` keeps it in a file.
 from __future__ import annotations
 
 from .delayed import Delayed
-from .keys import KeyFileError, StoredCA, load_ca, load_key, open_ca, save_ca, save_key
+from .keys import KeyFileError, StoredCA, load_ca, load_certificates, load_key, open_ca, save_ca, save_key
 from .local import LocalAuthority
 from .root import create_ca
 from .rules import CertificateRules
@@ -20,6 +20,7 @@ __all__ = [
     "StoredCA",
     "create_ca",
     "load_ca",
+    "load_certificates",
     "load_key",
     "open_ca",
     "save_ca",

@@ -81,12 +81,17 @@ def load_ca(path: str | os.PathLike[str], passphrase: bytes | None = None) -> St
     """Read what `save_ca` wrote: a key, and certificates from the CA's to the root; KeyFileError as `load_key`."""
     content = _read(path)
     key = _key_in(path, content, passphrase)
-    try:
-        found = x509.load_pem_x509_certificates(content)
-    except ValueError as error:
-        raise KeyFileError(f"{path}: beside the key there has to be the CA's certificate, in PEM ({error})") from None
-    certificate, *chain = (Certificate(one.public_bytes(Encoding.DER)) for one in found)
+    certificate, *chain = _certificates_in(path, content)
     return StoredCA(key, certificate, tuple(chain))
+
+
+def load_certificates(path: str | os.PathLike[str]) -> list[Certificate]:
+    """Read one or more certificates in PEM, in their order. Others may read the file. KeyFileError if there is none."""
+    with _explained(path), open(path, "rb") as file:
+        content = file.read(MAX_FILE + 1)
+    if len(content) > MAX_FILE:
+        raise KeyFileError(f"{path} has more than {MAX_FILE} octets: that is something else")
+    return _certificates_in(path, content)
 
 
 def open_ca(
@@ -129,6 +134,14 @@ def _key_in(path: str | os.PathLike[str], content: bytes, passphrase: bytes | No
     if isinstance(key, _SIGNERS):
         return key
     raise KeyFileError(f"{path}: a key that cannot sign; expected RSA, EC, Ed25519 or Ed448")
+
+
+def _certificates_in(path: str | os.PathLike[str], content: bytes) -> list[Certificate]:
+    try:
+        found = x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise KeyFileError(f"{path}: no certificate in PEM that can be read ({error})") from None
+    return [Certificate(one.public_bytes(Encoding.DER)) for one in found]
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:

@@ -182,11 +182,11 @@ class Connection(asyncio.Protocol):
         self._house.crowd.move(self, phase)
 
     def _acknowledge(self) -> None:
-        """Acknowledge now what has been read, although there is no answer yet.
+        """Have the kernel acknowledge at once what has been read, and what comes next.
 
         OpenSSL's client sends header and body in two segments. On a kept connection its kernel holds the second back
         until the first is acknowledged (Nagle), and ours would delay that acknowledgement by 40 ms. The option does
-        not last: it has to be set again after each read that leaves a request incomplete.
+        not last: it is set again after each answer, and after each read that leaves a request incomplete.
         """
         if QUICKACK is not None:
             with suppress(OSError):  # reset by the peer meanwhile
@@ -326,6 +326,7 @@ class Connection(asyncio.Protocol):
             self._house.loop.call_soon(self._advance)
         else:
             self._move(Phase.IDLE)
+            self._acknowledge()
             self._pause(False)
 
     def _say_goodbye(self) -> None:

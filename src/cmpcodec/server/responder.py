@@ -52,9 +52,10 @@ class Responder:
     """A CMP server: bytes in, bytes out, for any bytes. Threads may share it.
 
     `profiles` are the kinds of clients that are served, by name. `store` keeps all state, so that several processes
-    with the same store are one server. `clock` returns the time as an aware datetime.
+    with the same store are one server; a profile may stand under several names. `clock` returns the time as an aware
+    datetime.
 
-    Raises ValueError if two profiles have the same name.
+    Raises ValueError if two different profiles have the same `name`.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Responder:
             named = list(cast("Mapping[str, Profile]", profiles).items())
         else:
             named = [(one.name, one) for one in profiles]
-        if len({one.name for _, one in named}) != len(named):
+        if len({one.name for _, one in named}) != len({id(one) for _, one in named}):
             raise ValueError("profiles: two of them have the same name")
         self._profiles: Mapping[str, Profile] = MappingProxyType(dict(named))
         self._store = store
@@ -139,12 +140,16 @@ class Responder:
         except DecodeError as error:
             text = str(error) if len(request) <= _EXPLAINED else "not a PKIMessage in DER, or beyond our limits"
             return self._unprotected(profile, now, PKIFailureInfo.BAD_DATA_FORMAT, text)
+        party = None
         try:
-            party = self._authenticated(message, profile)
+            party = profile.lookup(message.header)
+            verify(message, (party or self._nobody).credential, profile.policy)
         except ProtectionError as error:
-            return self._turn_away(message, profile, now, error)
+            return self._turn_away(message, profile, now, error, known=party is not None)
         except Exception as error:  # the lookup failed: nobody was authenticated
             return self._failed(profile, now, error, message)
+        if party is None:  # somebody guessed 256 random bits
+            return self._turn_away(message, profile, now, InvalidProtection(), known=False)
         try:
             return self._converse(request, message, party, profile, now)
         except Refused as refused:
@@ -188,16 +193,10 @@ class Responder:
         )
         return _failure(der, fail_info, text, message=message, detail=detail)
 
-    def _authenticated(self, message: PKIMessage, profile: Profile) -> Party:
-        """The party that protected the message; ProtectionError, at the same cost, if it is unknown or not genuine."""
-        party = profile.lookup(message.header)
-        verify(message, (party or self._nobody).credential, profile.policy)
-        if party is None:
-            raise InvalidProtection("no such party")  # unreachable in this universe: nobody has that secret
-        return party
-
-    def _turn_away(self, message: PKIMessage, profile: Profile, now: datetime, error: ProtectionError) -> Answer:
-        """Answer somebody who was not authenticated; nothing is read or changed.
+    def _turn_away(
+        self, message: PKIMessage, profile: Profile, now: datetime, error: ProtectionError, *, known: bool
+    ) -> Answer:
+        """Answer somebody who was not authenticated, known or not at the same cost; nothing is read or changed.
 
         An error message is answered by pkiConf, which asks for no answer, everything else by an error. Which of the
         two it is, and what it says, depends on the message alone, not on whether its senderKID is known.
@@ -214,9 +213,17 @@ class Responder:
             fail_info, text = refused.fail_info, refused.text
         body = pki_conf() if message.body.name == "error" else error_body(fail_info, text)
         der = build(profile, header, body, nonce=fresh_octets(), now=now, credential=credential)
+        detail = "" if known else "nobody of that senderKID is known"
         if body.error is None:
-            return Answer(der=der, request="error", body="pkiconf", text=text, transaction_id=header.transaction_id)
-        return _failure(der, fail_info, text, message=message)
+            return Answer(
+                der=der,
+                request="error",
+                body="pkiconf",
+                text=text,
+                detail=detail,
+                transaction_id=header.transaction_id,
+            )
+        return _failure(der, fail_info, text, message=message, detail=detail)
 
     def _converse(self, request: bytes, message: PKIMessage, party: Party, profile: Profile, now: datetime) -> Answer:
         """Answer an authentic message, once: the store decides between those that come at the same moment."""

@@ -28,6 +28,8 @@ _VERSION_1: Final = (
         request BLOB,
         asked_at INTEGER,
         serials TEXT NOT NULL,
+        waiting TEXT NOT NULL,
+        replaces BLOB,
         UNIQUE (transaction_id, requester, profile)
     ) STRICT
     """,
@@ -104,19 +106,21 @@ WRITE_NOTHING: Final = "DELETE FROM crls WHERE FALSE"
 """Fails if the database is read-only; SQLite's BEGIN IMMEDIATE does not."""
 
 TRANSACTION: Final = """
-    SELECT version, state, nonce, expires, request, asked_at, serials
+    SELECT version, state, nonce, expires, request, asked_at, serials, waiting, replaces
     FROM transactions WHERE transaction_id = ? AND requester = ? AND profile = ?
 """
 BEGIN_TRANSACTION: Final = """
     INSERT INTO transactions
-        (transaction_id, requester, profile, version, state, nonce, expires, request, asked_at, serials)
-    VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?)
+        (transaction_id, requester, profile, version, state, nonce, expires, request, asked_at, serials,
+        waiting, replaces)
+    VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING
     RETURNING id
 """
 CONTINUE_TRANSACTION: Final = """
     UPDATE transactions
-    SET version = version + 1, state = ?, nonce = ?, expires = ?, request = ?, asked_at = ?, serials = ?
+    SET version = version + 1, state = ?, nonce = ?, expires = ?, request = ?, asked_at = ?, serials = ?,
+        waiting = ?, replaces = ?
     WHERE transaction_id = ? AND requester = ? AND profile = ? AND version = ?
     RETURNING id
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -48,7 +47,7 @@ class SQLiteStore:
         row = self._one(sql.TRANSACTION, _key(key))
         if row is None:
             return None
-        version, state, nonce, expires, request, asked_at, serials = row
+        version, state, nonce, expires, request, asked_at, serials, waiting, replaces = row
         return Transaction(
             key=key,
             version=version,
@@ -58,6 +57,8 @@ class SQLiteStore:
             request=request,
             asked_at=_time_or_none(asked_at),
             serials=_pairs(serials),
+            waiting=tuple(int(cert_req_id, 16) for cert_req_id in waiting.split()),
+            replaces=None if replaces is None else _number(replaces),
         )
 
     def answer(self, key: TransactionKey, request_digest: bytes) -> bytes | None:
@@ -160,7 +161,9 @@ def _advance(connection: sqlite3.Connection, transaction: Transaction) -> int:
         _micro(transaction.expires),
         transaction.request,
         _micro_or_none(transaction.asked_at),
-        _text(transaction.serials),
+        " ".join(f"{cert_req_id:x}:{serial:x}" for cert_req_id, serial in transaction.serials),
+        " ".join(f"{cert_req_id:x}" for cert_req_id in transaction.waiting),
+        None if transaction.replaces is None else _octets(transaction.replaces),
     )
     key = _key(transaction.key)
     if transaction.version == 1:
@@ -249,11 +252,7 @@ def _time_or_none(micro: int | None) -> datetime | None:
     return None if micro is None else _time(micro)
 
 
-def _text(serials: Iterable[tuple[int, int]]) -> str:
-    """Pairs of numbers in hexadecimal, such as ``0:5f3a 1:77``."""
-    return " ".join(f"{cert_req_id:x}:{serial:x}" for cert_req_id, serial in serials)
-
-
 def _pairs(text: str) -> tuple[tuple[int, int], ...]:
+    """Pairs of numbers in hexadecimal, such as ``0:5f3a 1:77``."""
     pairs = (pair.partition(":") for pair in text.split())
     return tuple((int(cert_req_id, 16), int(serial, 16)) for cert_req_id, _, serial in pairs)

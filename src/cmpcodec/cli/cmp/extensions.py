@@ -9,31 +9,17 @@ import ipaddress
 import re
 from collections.abc import Callable
 
+from cryptography import x509
+
 from ... import oids
-from ...asn1 import ObjectIdentifier, Sequence, SequenceOf
+from ...asn1 import ObjectIdentifier
 from ...pkix import BasicConstraints, Extension, ExtKeyUsageSyntax, GeneralName, GeneralNames, KeyUsage
 from .config_file import Config
-from .names import BadName, is_oid, parse_name
+from .names import BadName, is_oid, parse_name, tlv
 
 
 class BadExtension(ValueError):
     """A section that describes no extensions; the message says which of its lines is to blame."""
-
-
-class PolicyInformation(Sequence):
-    """A policy without qualifiers. RFC 5280, 4.2.1.4."""
-
-    policy_identifier: ObjectIdentifier
-
-
-class CertificatePolicies(SequenceOf[PolicyInformation], size=(1, None), limit=64):
-    """Extension: the policies that a certificate is issued under. RFC 5280, 4.2.1.4."""
-
-
-class _KeyUsageAlone(Sequence):
-    """Not on the wire: a KeyUsage, which is no record, in one that can be encoded."""
-
-    usage: KeyUsage
 
 
 _KEY_USAGES = {
@@ -134,7 +120,10 @@ def _key_usage(config: Config, value: str) -> bytes:
         if word not in _KEY_USAGES:
             raise ValueError(f"there is no usage {word[:40]!a}, only {', '.join(_KEY_USAGES)}")
         usage |= _KEY_USAGES[word]
-    return _KeyUsageAlone(usage=usage).der[2:]  # what is inside a SEQUENCE of one short component
+    bits = f"{usage:b}"[::-1]  # a BIT STRING begins with bit 0
+    unused = -len(bits) % 8
+    octets = int(bits + "0" * unused, 2).to_bytes((len(bits) + unused) // 8, "big")
+    return tlv(0x03, bytes((unused,)) + octets).der
 
 
 def _purposes(config: Config, value: str) -> bytes:
@@ -163,8 +152,8 @@ def _policies(config: Config, value: str) -> bytes:
     for word in _words(value):
         if not is_oid(word):
             raise ValueError(f"{word[:40]!a} is no policy in dotted decimal; qualifiers are not supported")
-        policies.append(PolicyInformation(policy_identifier=ObjectIdentifier(word)))
-    return CertificatePolicies(policies).der
+        policies.append(x509.PolicyInformation(x509.ObjectIdentifier(word), None))
+    return x509.CertificatePolicies(policies).public_bytes()
 
 
 def _names(config: Config, value: str) -> bytes:
