@@ -1,0 +1,105 @@
+# What a view shows: the values of its places, opened where an OBJECT IDENTIFIER tells the type.
+
+cdef inline object _value(Source source, const Node* node):
+    # A record or plain value for a node.
+    cdef COp* op = OPS[node.op]
+    cdef View view
+    cdef uint32_t content
+    if op.cls == NULL:
+        content = node.start + node.header
+        return _read_leaf(op, <const uint8_t*>PyBytes_AS_STRING(source.data) + content, node.end - content)
+    view = _new(<object>op.cls, View, ())
+    view.source = source
+    view.node = <Node*>node
+    return view
+
+
+cdef object _opened(Source source, const Node* node, const CPart* place, object oid):
+    # The value of an open type: as the type that its OID names if it conforms, as a TLV if not.
+    cdef Growth g
+    cdef COp* op
+    cdef PyObject* found = _find(<dict>place.opened, oid)
+    cdef int verdict
+    if found == NULL:
+        part = (<object>place.opens).part(oid)
+        if part is None:
+            return _value(source, node)
+        op = _load(part.op)
+        (<dict>place.opened)[oid] = part.op.native
+    else:
+        op = (<Native>found).op
+    g.data = <const uint8_t*>PyBytes_AS_STRING(source.data)
+    g.bounds = source.bounds
+    verdict = _grow(&g, &op.root, node.start, node.end, node.depth - 1, node.nest)
+    try:
+        if verdict == NO_MEMORY:
+            raise MemoryError
+        if verdict != FINE:
+            return _value(source, node)
+        # The one node of a plain value is needed no longer than it takes to read it.
+        return _value(source, g.nodes if op.cls == NULL else _moved(source, &g))
+    finally:
+        _release(&g)
+
+
+@cython.final
+cdef class Field:
+    """Attribute of a SEQUENCE (a component) or of a CHOICE (an alternative)."""
+
+    cdef readonly object name
+    cdef readonly uint32_t number
+    cdef readonly bint choice
+
+    def __init__(self, name, number, choice):
+        self.name = name
+        self.number = number
+        self.choice = choice
+
+    def __get__(self, view, owner):
+        cdef View record
+        cdef Node* node
+        cdef COp* op
+        if view is None:
+            return self
+        record = <View?>view
+        node = record._look()
+        op = OPS[node.op]
+        if self.choice:
+            if op.kind != CHOICE:
+                raise TypeError("not a CHOICE")
+            return record._kept(node, op, 0, 1) if node.count == self.number else None
+        if op.kind != SEQUENCE or self.number >= op.size:
+            raise TypeError("not a component of this record")
+        return record._kept(node, op, self.number, op.size)
+
+
+def children(view):
+    """The present components of a record in the order of the bytes; none for TLV and NULL.
+
+    Offsets count from the start of the bytes that the outermost record was decoded from; explicit tags are included.
+    """
+    cdef View record = <View?>view
+    cdef Node* node = record._look()
+    cdef Node* child
+    cdef COp* op = OPS[node.op]
+    cdef CPart* part
+    cdef uint32_t place, total
+    cdef list found = []
+    if op.kind > CHOICE:
+        return ()
+    child = node + node.child
+    total = op.size if op.kind == SEQUENCE else 1 if op.kind == CHOICE else node.count
+    for place in range(total):
+        if op.kind == SEQUENCE:
+            if not node.count >> place & 1:
+                continue
+            part = &op.parts[place]
+        else:
+            part = &op.parts[node.count if op.kind == CHOICE else 0]
+        start = child.start
+        if part.outer:
+            start -= 1 + len(_encoding.length_octets(child.end - child.start))
+        name = None if op.kind == SEQUENCE_OF or op.kind == SET_OF else <object>part.name
+        found.append(Child(name, record._kept(node, op, place, total), start, child.end))
+        child += 1
+    return tuple(found)
