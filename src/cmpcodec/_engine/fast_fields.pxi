@@ -56,21 +56,26 @@ cdef class Field:
         self.choice = choice
 
     def __get__(self, view, owner):
-        cdef View record
-        cdef Node* node
-        cdef COp* op
-        if view is None:
-            return self
-        record = <View?>view
-        node = record._look()
-        op = OPS[node.op]
-        if self.choice:
-            if op.kind != CHOICE:
-                raise TypeError("not a CHOICE")
-            return record._kept(node, op, 0, 1) if node.count == self.number else None
-        if op.kind != SEQUENCE or self.number >= op.size:
-            raise TypeError("not a component of this record")
-        return record._kept(node, op, self.number, op.size)
+        return self if view is None else _component(<PyObject*>self, <PyObject*><View?>view)
+
+
+_field_type = <PyTypeObject*>Field
+
+
+cdef object _component "cmpcodec_read"(PyObject* descriptor, PyObject* view):
+    # The value that a Field has in a record.
+    cdef Field field = <Field>descriptor
+    cdef View record = <View>view
+    cdef Node* node = record._look()
+    cdef COp* op = OPS[node.op]
+    cdef uint32_t number = field.number
+    if field.choice:
+        if op.kind != CHOICE:
+            raise TypeError("not a CHOICE")
+        return record._kept(node, op, 0, 1) if node.count == number else None
+    if op.kind != SEQUENCE or number >= op.size:
+        raise TypeError("not a component of this record")
+    return record._kept(node, op, number, op.size)
 
 
 def children(view):

@@ -41,8 +41,11 @@ for _octet in range(256):
 cdef object UTC = _timezone.utc
 cdef object BitString = _values.BitString
 cdef object ObjectIdentifier = _values.ObjectIdentifier
-cdef object tuple_new = tuple.__new__
-cdef object int_new = int.__new__
+
+cdef extern from *:
+    # tuple.__new__ and int.__new__ without what they check of their caller
+    object _new_tuple "PyTuple_Type.tp_new"(PyTypeObject* cls, tuple args, void* none)
+    object _new_int "PyLong_Type.tp_new"(PyTypeObject* cls, tuple args, void* none)
 
 cdef enum:
     KNOWN_OIDS = 1024           # a power of two
@@ -340,13 +343,13 @@ cdef object _read_bits(const COp* op, const uint8_t* p, uint32_t n):
     cdef uint64_t value = 0
     cdef uint32_t i, bit
     if op.named == NULL:
-        return tuple_new(BitString, (PyBytes_FromStringAndSize(<char*>p + 1, n - 1), p[0]))
+        return _new_tuple(<PyTypeObject*>BitString, ((PyBytes_FromStringAndSize(<char*>p + 1, n - 1), p[0]),), NULL)
     if n <= 9:
         for i in range(1, n):
             for bit in range(8):
                 if p[i] & (0x80 >> bit):
                     value |= <uint64_t>1 << (8 * (i - 1) + bit)
-        return int_new(<object>op.named, value)
+        return _new_int(<PyTypeObject*>op.named, (value,), NULL)
     return _slow.read_bits(<object>op.op, PyBytes_FromStringAndSize(<char*>p, n), 0, n)
 
 

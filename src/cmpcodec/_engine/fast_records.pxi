@@ -122,7 +122,7 @@ cdef Source _parse(COp* op, bytes data, object limits, object allow):
 
 
 cdef enum:
-    NEAR_PLACES = 5
+    NEAR_PLACES = 4
 
 
 @cython.no_gc
@@ -311,6 +311,17 @@ cdef extern from *:
         Py_DECREF(type);
     }
 
+    /* What PyObject_GenericGetAttr does, without the detours that lead to a Field. */
+    static PyTypeObject *cmpcodec_field;
+    static PyObject *cmpcodec_read(PyObject *field, PyObject *self);
+
+    static PyObject *cmpcodec_getattro(PyObject *self, PyObject *name) {
+        PyObject *found = _PyType_Lookup(Py_TYPE(self), name);
+        if (found != NULL && Py_TYPE(found) == cmpcodec_field)
+            return cmpcodec_read(found, self);
+        return PyObject_GenericGetAttr(self, name);
+    }
+
     static PyObject *cmpcodec_called(PyObject *cls, PyObject **args, size_t count, PyObject *names);
 
     /* What `cls(...)` does without packing the arguments into a tuple and a dict. */
@@ -322,6 +333,8 @@ cdef extern from *:
         PyTypeObject *type = (PyTypeObject *)cls;
         type->tp_vectorcall = cmpcodec_vectorcall;
         Py_TYPE(cls)->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;   /* which metaclasses inherit only since 3.12 */
+        if (type->tp_getattro == PyObject_GenericGetAttr)
+            type->tp_getattro = cmpcodec_getattro;
         type->tp_flags &= ~Py_TPFLAGS_HAVE_GC;
         type->tp_traverse = NULL;
         type->tp_clear = NULL;
@@ -339,6 +352,7 @@ cdef extern from *:
     """
     View _new "cmpcodec_new"(object cls, object view, object none)
     void _adopt "cmpcodec_adopt"(object cls) noexcept
+    PyTypeObject* _field_type "cmpcodec_field"
 
 
 cdef void _emptied "cmpcodec_emptied"(PyObject* self) noexcept:
