@@ -1,43 +1,60 @@
 # What a view shows: the values of its places, opened where an OBJECT IDENTIFIER tells the type.
 
-cdef inline object _value(Source source, const Node* node):
-    # A record or plain value for a node.
+cdef inline object _value(View owner, const Node* node):
+    # A record or plain value for a node of the same source.
     cdef COp* op = OPS[node.op]
     cdef View view
     cdef uint32_t content
     if op.cls == NULL:
         content = node.start + node.header
-        return _read_leaf(op, <const uint8_t*>PyBytes_AS_STRING(source.data) + content, node.end - content)
+        return op.read(op, owner.source.octets + content, node.end - content)
     view = _new(<object>op.cls, View, ())
-    view.source = source
+    view.source = owner.source
     view.node = <Node*>node
     return view
 
 
-cdef object _opened(Source source, const Node* node, const CPart* place, object oid):
-    # The value of an open type: as the type that its OID names if it conforms, as a TLV if not.
-    cdef Growth g
+cdef COp* _named(const CPart* place, object oid) except? NULL:
+    # The type that an OBJECT IDENTIFIER names at a place; NULL if it is not known.
+    cdef PyObject* found = _find(<dict>place.opened.met, oid)
+    cdef PyObject* before
+    cdef Opening* lately
     cdef COp* op
-    cdef PyObject* found = _find(<dict>place.opened, oid)
-    cdef int verdict
     if found == NULL:
         part = (<object>place.opens).part(oid)
         if part is None:
-            return _value(source, node)
+            return NULL
         op = _load(part.op)
-        (<dict>place.opened)[oid] = part.op.native
+        (<dict>place.opened.met)[oid] = part.op.native
     else:
         op = (<Native>found).op
-    g.data = <const uint8_t*>PyBytes_AS_STRING(source.data)
-    g.bounds = source.bounds
+    lately = &place.opened.lately[(<size_t><PyObject*>oid >> 4) & (LATELY - 1)]
+    before = lately.oid
+    Py_INCREF(oid)          # alive, so that no other object gets its address
+    lately.oid = <PyObject*>oid
+    lately.op = op
+    Py_XDECREF(before)
+    return op
+
+
+cdef object _opened(View owner, const Node* node, const CPart* place, object oid):
+    # The value of an open type: as the type that its OID names if it conforms, as a TLV if not.
+    cdef Growth g
+    cdef Opening* lately = &place.opened.lately[(<size_t><PyObject*>oid >> 4) & (LATELY - 1)]
+    cdef COp* op = lately.op if lately.oid == <PyObject*>oid else _named(place, oid)
+    cdef int verdict
+    if op == NULL:
+        return _value(owner, node)
+    g.data = owner.source.octets
+    g.bounds = owner.source.bounds
     verdict = _grow(&g, &op.root, node.start, node.end, node.depth - 1, node.nest)
     try:
         if verdict == NO_MEMORY:
             raise MemoryError
         if verdict != FINE:
-            return _value(source, node)
+            return _value(owner, node)
         # The one node of a plain value is needed no longer than it takes to read it.
-        return _value(source, g.nodes if op.cls == NULL else _moved(source, &g))
+        return _value(owner, g.nodes if op.cls == NULL else _moved(owner.source, &g))
     finally:
         _release(&g)
 

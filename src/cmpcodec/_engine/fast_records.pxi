@@ -20,6 +20,7 @@ cdef class Source:
     # Checked nodes and the bytes that they mean. No node ever moves, so views point to them: those of the record that
     # was decoded, and in chunks those of the open types inside that were read since.
     cdef bytes data
+    cdef const uint8_t* octets      # of the data
     cdef Bounds bounds      # for what is opened
     cdef Node* nodes
     cdef Chunk* chunks
@@ -50,6 +51,7 @@ cdef Source _source(Growth* g, bytes data):
             source.nodes = g.nodes
         g.nodes = g.local
     source.data = data
+    source.octets = <const uint8_t*>PyBytes_AS_STRING(data)
     # A record made here is trusted, what it opens is not: nobody checked it.
     source.bounds = DEFAULT_BOUNDS if g.bounds.trusted else g.bounds
     return source
@@ -220,11 +222,11 @@ cdef class View:
                 return <object>part.default
             child += _ones(node.count & ((<uint32_t>1 << place) - 1))
             if part.opens != NULL:
-                value = _opened(self.source, child, part, self._kept(node, op, part.by, places))
+                value = _opened(self, child, part, self._kept(node, op, part.by, places))
             else:
-                value = _value(self.source, child)
+                value = _value(self, child)
         else:
-            value = _value(self.source, child + place)
+            value = _value(self, child + place)
         if self.values == NULL:
             if places <= NEAR_PLACES:
                 self.values = self.near
@@ -345,9 +347,17 @@ cdef extern from *:
     /* A record without going through its __init__. */
     static PyObject *cmpcodec_new(PyObject *cls, PyObject *view, PyObject *none) {
         PyTypeObject *type = (PyTypeObject *)cls;
-        if (cmpcodec_spares && type->tp_dealloc == cmpcodec_dealloc)
-            return PyObject_Init(cmpcodec_spare[--cmpcodec_spares], type);
-        return ((PyTypeObject *)view)->tp_new(type, none, NULL);
+        if (!cmpcodec_spares || type->tp_dealloc != cmpcodec_dealloc)
+            return ((PyTypeObject *)view)->tp_new(type, none, NULL);
+        PyObject *self = cmpcodec_spare[--cmpcodec_spares];
+    #if defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS)
+        return PyObject_Init(self, type);
+    #else
+        Py_SET_REFCNT(self, 1);             /* all that PyObject_Init does where no references are counted */
+        Py_SET_TYPE(self, type);
+        Py_INCREF(type);
+        return self;
+    #endif
     }
     """
     View _new "cmpcodec_new"(object cls, object view, object none)
@@ -417,11 +427,15 @@ cdef class Items(View):
     def __getitem__(self, index):
         cdef Node* node = self._repeated()
         cdef COp* op = OPS[node.op]
-        cdef Py_ssize_t at
+        cdef Py_ssize_t at = 0
         cdef uint32_t size = node.count
-        if isinstance(index, slice):
+        cdef int overflow = 1
+        if type(index) is int:
+            at = PyLong_AsLongLongAndOverflow(index, &overflow)
+        elif isinstance(index, slice):
             return tuple([self._kept(node, op, i, size) for i in range(*index.indices(size))])
-        at = PyNumber_AsSsize_t(index, IndexError)
+        if overflow:
+            at = PyNumber_AsSsize_t(index, IndexError)
         if at < 0:
             at += size
         if not 0 <= at < size:
