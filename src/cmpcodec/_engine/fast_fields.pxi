@@ -51,10 +51,9 @@ cdef object _opened(View owner, const Node* node, const CPart* place, object oid
     try:
         if verdict == NO_MEMORY:
             raise MemoryError
-        if verdict != FINE:
-            return _value(owner, node)
-        # The one node of a plain value is needed no longer than it takes to read it.
-        return _value(owner, g.nodes if op.cls == NULL else _moved(owner.source, &g))
+        if verdict == FINE:     # the one node of a plain value is needed no longer than it takes to read it
+            node = g.nodes if op.cls == NULL else _moved(owner.source, &g)
+        return _value(owner, node)
     finally:
         _release(&g)
 

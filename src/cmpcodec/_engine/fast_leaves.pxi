@@ -402,8 +402,7 @@ cdef object _read_text(const COp* op, const uint8_t* p, uint32_t n):
 
 cdef object _read_time(const COp* op, const uint8_t* p, uint32_t n):
     cdef Moment m
-    _moment(op, p, n, True, &m)
-    if m.zoned:
+    if _moment(op, p, n, True, &m) != FINE or m.zoned:
         return _slow.read_time(<object>op.op, PyBytes_FromStringAndSize(<char*>p, n), 0, n)
     return datetime_new(m.year, m.month, m.day, m.hour, m.minute, m.second, m.microsecond, UTC)
 

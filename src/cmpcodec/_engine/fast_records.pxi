@@ -63,7 +63,7 @@ cdef Node* _moved(Source source, const Growth* g) except NULL:
     cdef Chunk* chunk
     cdef uint32_t room
     if g.count > source.left:
-        room = max(g.count, CHUNK_NODES)
+        room = max(g.count, <uint32_t>CHUNK_NODES)
         chunk = <Chunk*>PyMem_Malloc(sizeof(Chunk) + room * sizeof(Node))
         if chunk == NULL:
             raise MemoryError
@@ -214,19 +214,17 @@ cdef class View:
 
     @cython.final
     cdef object _made(self, const Node* node, const COp* op, uint32_t place, uint32_t places):
-        cdef const Node* child = node + node.child
-        cdef const CPart* part
+        cdef const CPart* part = NULL
+        cdef uint32_t before = place
         if op.kind == SEQUENCE:
             part = &op.parts[place]
             if not node.count >> place & 1:
                 return <object>part.default
-            child += _ones(node.count & ((<uint32_t>1 << place) - 1))
-            if part.opens != NULL:
-                value = _opened(self, child, part, self._kept(node, op, part.by, places))
-            else:
-                value = _value(self, child)
+            before = _ones(node.count & ((<uint32_t>1 << place) - 1))
+        if part != NULL and part.opens != NULL:
+            value = _opened(self, node + node.child + before, part, self._kept(node, op, part.by, places))
         else:
-            value = _value(self, child + place)
+            value = _value(self, node + node.child + before)
         if self.values == NULL:
             if places <= NEAR_PLACES:
                 self.values = self.near
