@@ -201,8 +201,10 @@ cdef class View:
         # A record made here gets its nodes now.
         if self.raw is None:
             raise TypeError(f"this {type(self).__name__} was never made; call its class")
-        self.source = _parse(_native(type(self)), self.raw, UNLIMITED, LENIENCIES)
-        self.node = self.source.nodes
+        source = _parse(_native(type(self)), self.raw, UNLIMITED, LENIENCIES)
+        if self.node == NULL:       # the first use of a type runs Python code, which may have looked itself
+            self.source = source
+            self.node = source.nodes
         return self.node
 
     @cython.final
