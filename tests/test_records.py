@@ -437,3 +437,12 @@ def test_open_types() -> None:
     assert opened("1.2.3.1", TLV(b"\2\1\5")) == 5, "a TLV that conforms is opened"
     assert opened("1.2.3.1", TLV(b"\4\1\5")) == TLV(b"\4\1\5"), "one that does not is kept"
     assert opened("1.2.3.7", TLV(b"\4\1\5")) == TLV(b"\4\1\5")
+
+
+def test_opened_values_outlive_what_they_were_read_from() -> None:
+    plain = [[{"type": "2.5.4.3", "value": {"utf8_string": f"name {i}"}}] for i in range(100)]
+    name = Name.decode(Name.from_plain(plain).der, limits=cmpcodec.Limits(max_repeat=100))
+    values = [rdn[0].value for rdn in name]
+    del name
+    assert [value.utf8_string for value in values] == [f"name {i}" for i in range(100)]
+    assert [value.der for value in values] == [tlv(0x0C, f"name {i}".encode()) for i in range(100)]

@@ -8,10 +8,11 @@ name. The parts, in the order of a message's life:
     fast_table.pxi    the op table as C structures
     fast_leaves.pxi   primitive contents: check them, read them
     fast_tree.pxi     DER -> checked nodes, without recursion
-    fast_records.pxi  View and Field, the frozen records
+    fast_records.pxi  Source and View, the frozen records
+    fast_fields.pxi   Field: the values of their components
     fast_encode.pxi   values -> DER, written backwards
 
-Memory: nodes belong to a Source, which keeps the bytes alive that they point into; a view keeps its Source. Views
+Memory: nodes belong to a Source, which also keeps their bytes; a view points to its node and keeps the Source. Views
 never refer back to the views that hold them, so reference counts alone free them.
 """
 
@@ -66,3 +67,4 @@ include "fast_leaves.pxi"
 include "fast_tree.pxi"
 include "fast_encode.pxi"
 include "fast_records.pxi"
+include "fast_fields.pxi"

@@ -41,8 +41,13 @@ for _octet in range(256):
 cdef object UTC = _timezone.utc
 cdef object BitString = _values.BitString
 cdef object ObjectIdentifier = _values.ObjectIdentifier
-cdef object tuple_new = tuple.__new__
-cdef object int_new = int.__new__
+
+cdef extern from *:
+    # tuple.__new__ and int.__new__ without what they check of their caller
+    object _new_tuple "PyTuple_Type.tp_new"(PyTypeObject* cls, tuple args, void* none)
+    object PyUnicode_New(Py_ssize_t size, int highest)
+    void* PyUnicode_1BYTE_DATA(object text) noexcept
+    object _new_int "PyLong_Type.tp_new"(PyTypeObject* cls, tuple args, void* none)
 
 cdef enum:
     KNOWN_OIDS = 1024           # a power of two
@@ -340,13 +345,13 @@ cdef object _read_bits(const COp* op, const uint8_t* p, uint32_t n):
     cdef uint64_t value = 0
     cdef uint32_t i, bit
     if op.named == NULL:
-        return tuple_new(BitString, (PyBytes_FromStringAndSize(<char*>p + 1, n - 1), p[0]))
+        return _new_tuple(<PyTypeObject*>BitString, ((PyBytes_FromStringAndSize(<char*>p + 1, n - 1), p[0]),), NULL)
     if n <= 9:
         for i in range(1, n):
             for bit in range(8):
                 if p[i] & (0x80 >> bit):
                     value |= <uint64_t>1 << (8 * (i - 1) + bit)
-        return int_new(<object>op.named, value)
+        return _new_int(<PyTypeObject*>op.named, (value,), NULL)
     return _slow.read_bits(<object>op.op, PyBytes_FromStringAndSize(<char*>p, n), 0, n)
 
 
@@ -368,7 +373,24 @@ cdef object _read_oid(const COp* op, const uint8_t* p, uint32_t n):
     return <object>known.value
 
 
+cdef inline bint _is_ascii(const uint8_t* p, uint32_t n) noexcept nogil:
+    cdef uint64_t eight, all = 0
+    while n >= 8:
+        memcpy(&eight, p, 8)
+        all |= eight
+        p += 8
+        n -= 8
+    while n:
+        n -= 1
+        all |= p[n]
+    return not all & <uint64_t>0x8080808080808080
+
+
 cdef object _read_text(const COp* op, const uint8_t* p, uint32_t n):
+    if op.tag != TAG_BMP and op.tag != TAG_UNIVERSAL and n > 1 and _is_ascii(p, n):
+        text = PyUnicode_New(n, 0x7F)   # what the decoders would come to, after more questions
+        memcpy(PyUnicode_1BYTE_DATA(text), p, n)
+        return text
     if op.tag == TAG_UTF8:
         return PyUnicode_DecodeUTF8(<char*>p, n, NULL)
     if op.tag == TAG_TELETEX:
@@ -380,23 +402,25 @@ cdef object _read_text(const COp* op, const uint8_t* p, uint32_t n):
 
 cdef object _read_time(const COp* op, const uint8_t* p, uint32_t n):
     cdef Moment m
-    _moment(op, p, n, True, &m)
-    if m.zoned:
+    if _moment(op, p, n, True, &m) != FINE or m.zoned:
         return _slow.read_time(<object>op.op, PyBytes_FromStringAndSize(<char*>p, n), 0, n)
     return datetime_new(m.year, m.month, m.day, m.hour, m.minute, m.second, m.microsecond, UTC)
 
 
-cdef object _read_leaf(const COp* op, const uint8_t* p, uint32_t n):
-    if op.kind == INTEGER:
-        return _read_integer(op, p, n)
-    if op.kind == OCTETS:
-        return PyBytes_FromStringAndSize(<char*>p, n)
-    if op.kind == OID:
-        return _read_oid(op, p, n)
-    if op.kind == BITS:
-        return _read_bits(op, p, n)
-    if op.kind == TEXT:
-        return _read_text(op, p, n)
-    if op.kind == TIME:
-        return _read_time(op, p, n)
-    return p[0] != 0    # BOOLEAN; NULL is always a record
+cdef object _read_octets(const COp* op, const uint8_t* p, uint32_t n):
+    return PyBytes_FromStringAndSize(<char*>p, n)
+
+
+cdef object _read_boolean(const COp* op, const uint8_t* p, uint32_t n):
+    return p[0] != 0
+
+
+cdef Reader READERS[BOOLEAN + 1]    # by kind; values of the others are records
+memset(READERS, 0, sizeof(READERS))
+READERS[INTEGER] = _read_integer
+READERS[OCTETS] = _read_octets
+READERS[BITS] = _read_bits
+READERS[OID] = _read_oid
+READERS[TEXT] = _read_text
+READERS[TIME] = _read_time
+READERS[BOOLEAN] = _read_boolean

@@ -6,21 +6,38 @@ cdef object checked_input = _explained.checked_input
 cdef object _disagreement = "the compiled engine refuses what the reference engine accepts; this is a bug, please report it"
 
 
+cdef enum:
+    CHUNK_NODES = 20        # so that a Chunk is of a size that Python allocates from its pools
+
+cdef struct Chunk:
+    Chunk* next
+    # its nodes follow
+
+
 @cython.final
 @cython.no_gc
 cdef class Source:
-    # Checked nodes and the bytes that they point into.
+    # Checked nodes and the bytes that they mean. No node ever moves, so views point to them: those of the record that
+    # was decoded, and in chunks those of the open types inside that were read since.
     cdef bytes data
-    cdef object limits
-    cdef object allow
+    cdef const uint8_t* octets      # of the data
+    cdef Bounds bounds      # for what is opened
     cdef Node* nodes
-    cdef uint32_t count
+    cdef Chunk* chunks
+    cdef Node* unused       # in the first chunk
+    cdef uint32_t left      # unused ones
 
     def __dealloc__(self):
+        cdef Chunk* chunk = self.chunks
+        cdef Chunk* following
         PyMem_Free(self.nodes)
+        while chunk != NULL:
+            following = chunk.next
+            PyMem_Free(chunk)
+            chunk = following
 
 
-cdef Source _source(Growth* g, bytes data, object limits, object allow):
+cdef Source _source(Growth* g, bytes data):
     # Takes over the nodes of a Growth.
     cdef Source source = Source.__new__(Source)
     if g.nodes == g.local:
@@ -33,12 +50,32 @@ cdef Source _source(Growth* g, bytes data, object limits, object allow):
         if source.nodes == NULL:
             source.nodes = g.nodes
         g.nodes = g.local
-    source.count = g.count
     source.data = data
-    # These are for what the source opens later. A record made here is trusted, what it opens is not: nobody checked it.
-    source.limits = DEFAULT_LIMITS if limits is UNLIMITED else limits
-    source.allow = () if limits is UNLIMITED else allow
+    source.octets = <const uint8_t*>PyBytes_AS_STRING(data)
+    # A record made here is trusted, what it opens is not: nobody checked it.
+    source.bounds = DEFAULT_BOUNDS if g.bounds.trusted else g.bounds
     return source
+
+
+cdef Node* _moved(Source source, const Growth* g) except NULL:
+    # Copies the nodes of a Growth to those of a Source. A view reads an open type once, so these are few.
+    cdef Node* nodes
+    cdef Chunk* chunk
+    cdef uint32_t room
+    if g.count > source.left:
+        room = max(g.count, <uint32_t>CHUNK_NODES)
+        chunk = <Chunk*>PyMem_Malloc(sizeof(Chunk) + room * sizeof(Node))
+        if chunk == NULL:
+            raise MemoryError
+        chunk.next = source.chunks
+        source.chunks = chunk
+        source.unused = <Node*>(chunk + 1)
+        source.left = room
+    nodes = source.unused
+    memcpy(nodes, g.nodes, g.count * sizeof(Node))
+    source.unused += g.count
+    source.left -= g.count
+    return nodes
 
 
 @cython.final
@@ -81,7 +118,7 @@ cdef Source _parse(COp* op, bytes data, object limits, object allow):
         _release(&g)
         _refuse(verdict, op, data, limits, allow)
     try:
-        return _source(&g, data, limits, allow)
+        return _source(&g, data)
     finally:
         _release(&g)
 
@@ -96,9 +133,9 @@ cdef class View:
 
     cdef Source source          # None: made here and not looked into yet
     cdef bytes raw              # its DER, once somebody asked or if it was made here
-    cdef uint32_t number        # of its node in the source
-    cdef uint32_t places        # of values
+    cdef Node* node             # one of the source's; NULL if there is none
     cdef PyObject** values      # those that were read, by place; NULL: none yet
+    cdef uint32_t places        # of values
     cdef PyObject* near[NEAR_PLACES]    # where the values of most records find room
 
     _op = None
@@ -126,6 +163,7 @@ cdef class View:
         source = _parse(op, <bytes>data, limits, allow)
         view = _new(cls, View, ())
         view.source = source
+        view.node = source.nodes
         return view
 
     @property
@@ -140,8 +178,7 @@ cdef class View:
         cdef COp* op
         cdef bytes raw
         if self.raw is None:
-            self._look()
-            node = &self.source.nodes[self.number]
+            node = self._look()
             data = <const uint8_t*>PyBytes_AS_STRING(self.source.data)
             op = OPS[node.op]
             if op.tag and data[node.start] != op.tag:
@@ -155,18 +192,41 @@ cdef class View:
         return self.raw
 
     @cython.final
-    cdef Node* _look(self) except NULL:
-        # The node of this view, which a record made here gets now.
-        if self.source is None:
-            if self.raw is None:
-                raise TypeError(f"this {type(self).__name__} was never made; call its class")
-            self.source = _parse(_native(type(self)), self.raw, UNLIMITED, LENIENCIES)
-        return &self.source.nodes[self.number]
+    cdef inline Node* _look(self) except NULL:
+        # The node of this view.
+        return self.node if self.node != NULL else self._looked()
 
     @cython.final
-    cdef object _kept(self, uint32_t place, uint32_t places):
-        # The value at a place, made when first asked for.
-        cdef PyObject* found
+    cdef Node* _looked(self) except NULL:
+        # A record made here gets its nodes now.
+        if self.raw is None:
+            raise TypeError(f"this {type(self).__name__} was never made; call its class")
+        source = _parse(_native(type(self)), self.raw, UNLIMITED, LENIENCIES)
+        if self.node == NULL:       # the first use of a type runs Python code, which may have looked itself
+            self.source = source
+            self.node = source.nodes
+        return self.node
+
+    @cython.final
+    cdef inline object _kept(self, const Node* node, const COp* op, uint32_t place, uint32_t places):
+        # The value at a place of those that there are, made when first asked for. `node` is its own, `op` that of the node.
+        if self.values != NULL and self.values[place] != NULL:
+            return <object>self.values[place]
+        return self._made(node, op, place, places)
+
+    @cython.final
+    cdef object _made(self, const Node* node, const COp* op, uint32_t place, uint32_t places):
+        cdef const CPart* part = NULL
+        cdef uint32_t before = place
+        if op.kind == SEQUENCE:
+            part = &op.parts[place]
+            if not node.count >> place & 1:
+                return <object>part.default
+            before = _ones(node.count & ((<uint32_t>1 << place) - 1))
+        if part != NULL and part.opens != NULL:
+            value = _opened(self, node + node.child + before, part, self._kept(node, op, part.by, places))
+        else:
+            value = _value(self, node + node.child + before)
         if self.values == NULL:
             if places <= NEAR_PLACES:
                 self.values = self.near
@@ -175,32 +235,11 @@ cdef class View:
                 if self.values == NULL:
                     raise MemoryError
             self.places = places
-        found = self.values[place]
-        if found != NULL:
-            return <object>found
-        value = self._made(place)
-        if self.values[place] != NULL:      # making it ran Python code, which asked for the same value
+        elif self.values[place] != NULL:    # making it ran Python code, which asked for the same value
             return <object>self.values[place]
         Py_INCREF(value)
         self.values[place] = <PyObject*>value
         return value
-
-    @cython.final
-    cdef object _made(self, uint32_t place):
-        cdef Node* node = &self.source.nodes[self.number]
-        cdef COp* op = OPS[node.op]
-        cdef CPart* part
-        cdef uint32_t before
-        if op.kind != SEQUENCE:
-            return _value(self.source, node.child + place)
-        part = &op.parts[place]
-        before = node.count & ((<uint32_t>1 << place) - 1)
-        if not node.count >> place & 1:
-            return <object>part.default
-        place = node.child + _ones(before)
-        if part.opens != NULL:
-            return _opened(self.source, place, part, self._kept(part.by, op.size))
-        return _value(self.source, place)
 
     def _choice(self):
         """Name and value of the alternative that a CHOICE holds."""
@@ -208,7 +247,7 @@ cdef class View:
         cdef COp* op = OPS[node.op]
         if op.kind != CHOICE:
             raise TypeError("not a CHOICE")
-        return <object>op.parts[node.count].name, self._kept(0, 1)
+        return <object>op.parts[node.count].name, self._kept(node, op, 0, 1)
 
     def _raw(self):
         """First identifier octet and content octets of a TLV."""
@@ -274,6 +313,17 @@ cdef extern from *:
         Py_DECREF(type);
     }
 
+    /* What PyObject_GenericGetAttr does, without the detours that lead to a Field. */
+    static PyTypeObject *cmpcodec_field;
+    static PyObject *cmpcodec_read(PyObject *field, PyObject *self);
+
+    static PyObject *cmpcodec_getattro(PyObject *self, PyObject *name) {
+        PyObject *found = _PyType_Lookup(Py_TYPE(self), name);
+        if (found != NULL && Py_TYPE(found) == cmpcodec_field)
+            return cmpcodec_read(found, self);
+        return PyObject_GenericGetAttr(self, name);
+    }
+
     static PyObject *cmpcodec_called(PyObject *cls, PyObject **args, size_t count, PyObject *names);
 
     /* What `cls(...)` does without packing the arguments into a tuple and a dict. */
@@ -285,6 +335,8 @@ cdef extern from *:
         PyTypeObject *type = (PyTypeObject *)cls;
         type->tp_vectorcall = cmpcodec_vectorcall;
         Py_TYPE(cls)->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;   /* which metaclasses inherit only since 3.12 */
+        if (type->tp_getattro == PyObject_GenericGetAttr)
+            type->tp_getattro = cmpcodec_getattro;
         type->tp_flags &= ~Py_TPFLAGS_HAVE_GC;
         type->tp_traverse = NULL;
         type->tp_clear = NULL;
@@ -295,31 +347,42 @@ cdef extern from *:
     /* A record without going through its __init__. */
     static PyObject *cmpcodec_new(PyObject *cls, PyObject *view, PyObject *none) {
         PyTypeObject *type = (PyTypeObject *)cls;
-        if (cmpcodec_spares && type->tp_dealloc == cmpcodec_dealloc)
-            return PyObject_Init(cmpcodec_spare[--cmpcodec_spares], type);
-        return ((PyTypeObject *)view)->tp_new(type, none, NULL);
+        if (!cmpcodec_spares || type->tp_dealloc != cmpcodec_dealloc)
+            return ((PyTypeObject *)view)->tp_new(type, none, NULL);
+        PyObject *self = cmpcodec_spare[--cmpcodec_spares];
+    #if defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS)
+        return PyObject_Init(self, type);
+    #else
+        Py_SET_REFCNT(self, 1);             /* all that PyObject_Init does where no references are counted */
+        Py_SET_TYPE(self, type);
+        Py_INCREF(type);
+        return self;
+    #endif
     }
     """
     View _new "cmpcodec_new"(object cls, object view, object none)
     void _adopt "cmpcodec_adopt"(object cls) noexcept
+    PyTypeObject* _field_type "cmpcodec_field"
 
 
 cdef void _emptied "cmpcodec_emptied"(PyObject* self) noexcept:
     # Let go of all that a view holds: it ends, or waits to become another.
     cdef View view = <View>self
     cdef PyObject** values = view.values
+    cdef PyObject* value
     cdef uint32_t i
     if values != NULL:
         view.values = NULL
         for i in range(view.places):
-            Py_XDECREF(values[i])
+            value = values[i]
+            values[i] = NULL
+            Py_XDECREF(value)
         if values != view.near:
             PyMem_Free(values)
-        else:
-            memset(view.near, 0, sizeof(view.near))
-    view.number = 0
+    view.node = NULL
     view.source = None
-    view.raw = None
+    if view.raw is not None:
+        view.raw = None
 
 
 cdef object _called "cmpcodec_called"(PyObject* cls, PyObject** args, size_t count, PyObject* names):
@@ -362,138 +425,34 @@ cdef class Items(View):
         return self._repeated().count
 
     def __getitem__(self, index):
-        cdef Py_ssize_t at
-        cdef uint32_t size = self._repeated().count
-        if isinstance(index, slice):
-            return tuple([self._kept(i, size) for i in range(*index.indices(size))])
-        at = PyNumber_AsSsize_t(index, IndexError)
+        cdef Node* node = self._repeated()
+        cdef COp* op = OPS[node.op]
+        cdef Py_ssize_t at = 0
+        cdef uint32_t size = node.count
+        cdef int overflow = 1
+        if type(index) is int:
+            at = PyLong_AsLongLongAndOverflow(index, &overflow)
+        elif isinstance(index, slice):
+            return tuple([self._kept(node, op, i, size) for i in range(*index.indices(size))])
+        if overflow:
+            at = PyNumber_AsSsize_t(index, IndexError)
         if at < 0:
             at += size
         if not 0 <= at < size:
             raise IndexError(f"{type(self).__name__} has {size} elements, there is no [{index}]")
-        return self._kept(<uint32_t>at, size)
+        return self._kept(node, op, <uint32_t>at, size)
 
     def __iter__(self):
-        cdef uint32_t i, size = self._repeated().count
+        cdef Node* node = self._repeated()
+        cdef uint32_t i, size = node.count
         cdef list found = []
         for i in range(size):
-            found.append(self._kept(i, size))
+            found.append(self._kept(node, OPS[node.op], i, size))
         return iter(found)
 
     @cython.final
     cdef Node* _repeated(self) except NULL:
         cdef Node* node = self._look()
-        if OPS[node.op].kind != SEQUENCE_OF and OPS[node.op].kind != SET_OF:
+        if node.kind != SEQUENCE_OF and node.kind != SET_OF:
             raise TypeError("not a SEQUENCE OF")
         return node
-
-
-cdef object _value(Source source, uint32_t number):
-    # A record or plain value for a node.
-    cdef Node* node = &source.nodes[number]
-    cdef COp* op = OPS[node.op]
-    cdef View view
-    cdef uint32_t content
-    if op.cls == NULL:
-        content = node.start + node.header
-        return _read_leaf(op, <const uint8_t*>PyBytes_AS_STRING(source.data) + content, node.end - content)
-    view = _new(<object>op.cls, View, ())
-    view.source = source
-    view.number = number
-    return view
-
-
-cdef object _opened(Source source, uint32_t number, const CPart* place, object oid):
-    # The value of an open type: as the type that its OID names if it conforms, as a TLV if not.
-    cdef Node* node = &source.nodes[number]
-    cdef Growth g
-    cdef COp* op
-    cdef PyObject* found = _find(<dict>place.opened, oid)
-    cdef int verdict
-    if found == NULL:
-        part = (<object>place.opens).part(oid)
-        if part is None:
-            return _value(source, number)
-        op = _load(part.op)
-        (<dict>place.opened)[oid] = part.op.native
-    else:
-        op = (<Native>found).op
-    _limit(&g, source.limits, source.allow)
-    g.data = <const uint8_t*>PyBytes_AS_STRING(source.data)
-    verdict = _grow(&g, &op.root, node.start, node.end, node.depth - 1, node.nest)
-    try:
-        if verdict == NO_MEMORY:
-            raise MemoryError
-        if verdict != FINE:
-            return _value(source, number)
-        return _value(_source(&g, source.data, source.limits, source.allow), 0)
-    finally:
-        _release(&g)
-
-
-@cython.final
-cdef class Field:
-    """Attribute of a SEQUENCE (a component) or of a CHOICE (an alternative)."""
-
-    cdef readonly object name
-    cdef readonly uint32_t number
-    cdef readonly bint choice
-
-    def __init__(self, name, number, choice):
-        self.name = name
-        self.number = number
-        self.choice = choice
-
-    def __get__(self, view, owner):
-        cdef View record
-        cdef Node* node
-        cdef COp* op
-        if view is None:
-            return self
-        record = <View?>view
-        if record.source is None:
-            record._look()
-        node = &record.source.nodes[record.number]
-        op = OPS[node.op]
-        if self.choice:
-            if op.kind != CHOICE:
-                raise TypeError("not a CHOICE")
-            return record._kept(0, 1) if node.count == self.number else None
-        if op.kind != SEQUENCE or self.number >= op.size:
-            raise TypeError("not a component of this record")
-        if record.values != NULL and record.values[self.number] != NULL:
-            return <object>record.values[self.number]
-        return record._kept(self.number, op.size)
-
-
-def children(view):
-    """The present components of a record in the order of the bytes; none for TLV and NULL.
-
-    Offsets count from the start of the bytes that the outermost record was decoded from; explicit tags are included.
-    """
-    cdef View record = <View?>view
-    cdef Node* node = record._look()
-    cdef Node* child
-    cdef COp* op = OPS[node.op]
-    cdef CPart* part
-    cdef uint32_t place, number, total
-    cdef list found = []
-    if op.kind > CHOICE:
-        return ()
-    number = node.child
-    total = op.size if op.kind == SEQUENCE else 1 if op.kind == CHOICE else node.count
-    for place in range(total):
-        if op.kind == SEQUENCE:
-            if not node.count >> place & 1:
-                continue
-            part = &op.parts[place]
-        else:
-            part = &op.parts[node.count if op.kind == CHOICE else 0]
-        child = &record.source.nodes[number]
-        number += 1
-        start = child.start
-        if part.outer:
-            start -= 1 + len(_encoding.length_octets(child.end - child.start))
-        name = None if op.kind == SEQUENCE_OF or op.kind == SET_OF else <object>part.name
-        found.append(Child(name, record._kept(place, total), start, child.end))
-    return tuple(found)

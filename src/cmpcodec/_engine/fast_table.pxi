@@ -18,6 +18,19 @@ cdef enum:
 cdef enum:
     NOWHERE = 0xFF  # in COp.select: no alternative begins with this octet
 
+cdef enum:
+    LATELY = 16         # a power of two
+
+cdef struct Opening:
+    PyObject* oid       # NULL: none yet
+    COp* op
+
+cdef struct Openings:
+    PyObject* met       # a dict: OID -> Native, of the types that were met
+    Opening lately[LATELY]      # each in the one place that the address of its OID chooses
+
+ctypedef object (*Reader)(const COp* op, const uint8_t* p, uint32_t n)
+
 cdef struct CPart:
     COp* op
     uint8_t outer       # identifier octet of an EXPLICIT tag, or 0
@@ -32,7 +45,7 @@ cdef struct CPart:
     PyObject* name
     PyObject* default
     PyObject* opens     # an OpenTypes, or NULL
-    PyObject* opened    # a dict: OID -> Native, of the types that were met
+    Openings* opened    # the types that it had, or NULL
 
 cdef struct COp:
     uint16_t id
@@ -48,6 +61,7 @@ cdef struct COp:
     CPart* parts
     CPart root
     PyObject* cls       # record class, or NULL
+    Reader read         # where cls is NULL
     PyObject* named     # NamedBits class, or the dict of an IntEnum's members, or NULL
     PyObject* op        # the ops.Op
     uint8_t select[256]
@@ -96,7 +110,11 @@ cdef int _load_part(CPart* c, object part, dict fresh) except -1:
         c.default_size = len(content)
         c.default_content = <uint8_t*>PyBytes_AS_STRING(content)
     c.opens = NULL if part.opens is None else _keep(part.opens)
-    c.opened = NULL if part.opens is None else _keep({})
+    if part.opens is not None:
+        c.opened = <Openings*>calloc(1, sizeof(Openings))
+        if c.opened == NULL:
+            raise MemoryError
+        c.opened.met = _keep({})
     return 0
 
 
@@ -145,6 +163,7 @@ cdef COp* _load_op(object op, dict fresh) except NULL:
     c.high = -1 if op.high is None else op.high
     c.sized = op.low != 0 or op.high is not None
     c.limit = -1 if op.limit is None else op.limit
+    c.read = READERS[<int>c.kind]
     if op.cls is not None:
         c.cls = _keep(op.cls)
     if op.named is not None:

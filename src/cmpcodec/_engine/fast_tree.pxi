@@ -4,7 +4,7 @@
 cdef struct Node:
     uint32_t start      # of the TLV, behind any EXPLICIT tag
     uint32_t end
-    uint32_t child      # number of the first child
+    uint32_t child      # how many nodes further on the first child is
     uint32_t count      # SEQUENCE: bit k is set if component k is there; CHOICE: number of the alternative; OF: elements
     uint16_t op
     uint16_t depth      # TLVs from the outside to here
@@ -15,17 +15,20 @@ cdef struct Node:
 cdef enum:
     LOCAL_NODES = 160
 
+cdef struct Bounds:
+    uint32_t max_nodes
+    uint32_t max_depth
+    int64_t max_repeat      # -1: the schema's own bounds
+    bint trusted            # no bound on nesting
+    bint offsets            # leniency: time-offset
+
 cdef struct Growth:
     const uint8_t* data
     Node* nodes
     uint32_t count
     uint32_t capacity
     uint32_t room           # the smaller of capacity and max_nodes
-    uint32_t max_nodes
-    uint32_t max_depth
-    int64_t max_repeat      # -1: the schema's own bounds
-    bint trusted            # no bound on nesting
-    bint offsets            # leniency: time-offset
+    Bounds bounds
     Node local[LOCAL_NODES]
 
 
@@ -92,7 +95,7 @@ cdef int _long_tag(const uint8_t* data, uint32_t pos, uint32_t end, uint32_t* la
 cdef int _make_room(Growth* g) noexcept:
     cdef Node* nodes
     # Large steps leave little behind; octets that are never written cost nothing, and _source gives the rest back.
-    cdef uint64_t capacity = min(4 * <uint64_t>g.capacity, <uint64_t>g.max_nodes)
+    cdef uint64_t capacity = min(4 * <uint64_t>g.capacity, <uint64_t>g.bounds.max_nodes)
     if capacity > MAX_INPUT:
         return NO_MEMORY
     if g.nodes == g.local:
@@ -105,7 +108,7 @@ cdef int _make_room(Growth* g) noexcept:
         return NO_MEMORY
     g.nodes = nodes
     g.capacity = <uint32_t>capacity
-    g.room = min(g.capacity, g.max_nodes)
+    g.room = min(g.capacity, g.bounds.max_nodes)
     return FINE
 
 
@@ -159,17 +162,17 @@ cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end,
         return verdict
     depth += part.levels
     if g.count >= g.room:
-        if g.count == g.max_nodes:
+        if g.count == g.bounds.max_nodes:
             return LIMITED
         verdict = _make_room(g)
         if verdict != FINE:
             return verdict
-    if depth > g.max_depth:
+    if depth > g.bounds.max_depth:
         return LIMITED
     if op.nesting:
         if nest < 0xFF:
             nest += 1
-        if nest > op.nesting and not g.trusted:
+        if nest > op.nesting and not g.bounds.trusted:
             return LIMITED
     node = &g.nodes[g.count]
     g.count += 1
@@ -181,7 +184,7 @@ cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end,
     node.nest = <uint8_t>nest
     node.kind = op.kind
     if op.kind > ANY:
-        verdict = _check_leaf(op, g.data + content, stop - content, g.offsets)
+        verdict = _check_leaf(op, g.data + content, stop - content, g.bounds.offsets)
         if verdict != FINE:
             return verdict
     elif op.kind == ANY and not _is_der_tag(g.data[start]):
@@ -219,7 +222,7 @@ cdef inline int _place_children(Growth* g, uint32_t number) noexcept:
             present = op.select[data[pos]]
             part = &op.parts[present]
         else:
-            bound = op.limit if g.max_repeat < 0 else g.max_repeat
+            bound = op.limit if g.bounds.max_repeat < 0 else g.bounds.max_repeat
             if present == op.high:
                 return REFUSED
             if present == bound:
@@ -241,7 +244,7 @@ cdef inline int _place_children(Growth* g, uint32_t number) noexcept:
     if k < op.required or (op.kind != SEQUENCE and op.kind != CHOICE and present < op.low):
         return REFUSED
     node = &g.nodes[number]
-    node.child = first
+    node.child = first - number
     node.count = present
     return FINE
 
@@ -250,8 +253,10 @@ cdef int _grow(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint3
     # Check that data[start:end] is exactly one `part`. The nodes are the caller's to free, whatever the verdict.
     cdef uint32_t number = 0
     cdef int verdict
+    g.nodes = g.local
+    g.count = 0
     g.capacity = LOCAL_NODES
-    g.room = min(g.capacity, g.max_nodes)
+    g.room = min(g.capacity, g.bounds.max_nodes)
     if start >= end or not _announces(part, g.data[start]):
         return REFUSED
     verdict = _place(g, part, start, end, depth, nest)
@@ -285,31 +290,30 @@ cdef object TIME_OFFSET = _values.TIME_OFFSET
 cdef object UNLIMITED = _tree.UNLIMITED
 cdef object DEFAULT_LIMITS = _explained._DEFAULT_LIMITS
 cdef uint32_t DEFAULT_SIZE = DEFAULT_LIMITS.max_size
-cdef uint32_t DEFAULT_DEPTH = DEFAULT_LIMITS.max_depth
-cdef uint32_t DEFAULT_NODES = DEFAULT_LIMITS.max_nodes
+cdef Bounds DEFAULT_BOUNDS
+DEFAULT_BOUNDS.max_nodes = DEFAULT_LIMITS.max_nodes
+DEFAULT_BOUNDS.max_depth = DEFAULT_LIMITS.max_depth
+DEFAULT_BOUNDS.max_repeat = -1
+DEFAULT_BOUNDS.trusted = False
+DEFAULT_BOUNDS.offsets = False
 if DEFAULT_LIMITS.max_repeat is not None:
     raise ImportError("the compiled engine takes the default of max_repeat for None")
 
 
 cdef int _limit(Growth* g, object limits, object allow) except -1:
     # Take over limits and leniencies; from here on _release is safe. Returns -1 with an exception set.
+    cdef Bounds* bounds = &g.bounds
     g.nodes = g.local
-    g.count = 0
-    g.trusted = False
-    g.offsets = False
-    if limits is DEFAULT_LIMITS:
-        g.max_depth = DEFAULT_DEPTH
-        g.max_nodes = DEFAULT_NODES
-        g.max_repeat = -1
-    elif limits is UNLIMITED:
-        g.max_depth = MAX_DEPTH
-        g.max_nodes = MAX_INPUT
-        g.max_repeat = MAX_INPUT
-        g.trusted = True
-    else:
-        g.max_depth = _clamped(limits.max_depth, MAX_DEPTH)
-        g.max_nodes = _clamped(limits.max_nodes, MAX_INPUT)
-        g.max_repeat = -1 if limits.max_repeat is None else _clamped(limits.max_repeat, MAX_INPUT)
+    bounds[0] = DEFAULT_BOUNDS
+    if limits is UNLIMITED:
+        bounds.max_depth = MAX_DEPTH
+        bounds.max_nodes = MAX_INPUT
+        bounds.max_repeat = MAX_INPUT
+        bounds.trusted = True
+    elif limits is not DEFAULT_LIMITS:
+        bounds.max_depth = _clamped(limits.max_depth, MAX_DEPTH)
+        bounds.max_nodes = _clamped(limits.max_nodes, MAX_INPUT)
+        bounds.max_repeat = -1 if limits.max_repeat is None else _clamped(limits.max_repeat, MAX_INPUT)
     if allow:
-        g.offsets = TIME_OFFSET in allow
+        bounds.offsets = TIME_OFFSET in allow
     return 0
