@@ -40,7 +40,11 @@ def test_every_option_of_openssl_is_in_the_table() -> None:
     assert set(theirs) <= set(OPTIONS)
     kinds = {"": Takes.NOTHING, "val": Takes.TEXT, "nonneg": Takes.NATURAL, "int": Takes.INTEGER, "+int": Takes.POSITIVE}
     for name, kind in theirs.items():
-        assert OPTIONS[name].takes is kinds.get(kind, Takes.TEXT), name
+        ours, expected = OPTIONS[name].takes, kinds.get(kind, Takes.TEXT)
+        if OPTIONS[name].refused:
+            assert (ours is Takes.NOTHING) is (expected is Takes.NOTHING), name
+        else:
+            assert ours is expected, name
 
 
 def test_the_table_is_sound() -> None:
@@ -204,7 +208,7 @@ def test_which_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
-@pytest.mark.parametrize("sections", ["a", "a,b", "b,a", "a b", " b , a ", "default"])
+@pytest.mark.parametrize("sections", ["a", "a,b", "b,a", "a b", "b ,  a", "default"])
 @pytest.mark.parametrize("where", [(), ("default",), ("a",), ("b",), ("default", "a"), ("default", "b"), ("a", "b")])
 def test_precedence_is_that_of_openssl(tmp_path: Path, sections: str, where: tuple[str, ...]) -> None:
     """Asks the real client, by the file that it cannot load."""

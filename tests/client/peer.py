@@ -58,7 +58,9 @@ def certify(
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
     if sans:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in sans]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(one) for one in sans]), critical=False
+        )
     signed = builder.sign(issuer_key, hashes.SHA256() if algorithm == "sha256" else algorithm)
     return cmp.CMPCertificate(signed.public_bytes(Encoding.DER))
 
@@ -163,7 +165,9 @@ class Peer:
         key = key or load_der_public_key(info.der)
         return certify("device-1", key, "Issuing", self.options.get("ca_key", CA_KEY), algorithm=algorithm)
 
-    def message(self, request: cmp.PKIMessage, body: cmp.PKIBody, granted: bool = False, **header: Any) -> cmp.PKIMessage:
+    def message(
+        self, request: cmp.PKIMessage, body: cmp.PKIBody, granted: bool = False, **header: Any
+    ) -> cmp.PKIMessage:
         """A protected answer to `request`, with the fields of its header as they should be or as given."""
         fields: dict[str, Any] = {
             "pvno": request.header.pvno,
@@ -176,9 +180,7 @@ class Peer:
             "general_info": [IMPLICIT_CONFIRM] if granted else None,
         }
         certificates = [cmp.CMPCertificate(b"\x30\x03\x02\x01\x07"), CA] if body.name in ("ip", "cp", "kup") else None
-        unprotected = cmp.PKIMessage.from_plain(
-            {"header": fields | header, "body": body, "extra_certs": certificates}
-        )
+        unprotected = cmp.PKIMessage.from_plain({"header": fields | header, "body": body, "extra_certs": certificates})
         return cmp.protect(unprotected, self.credential)
 
     # --- changes ---
@@ -224,5 +226,3 @@ def drive(flow: Generator[Any, Any, Any], send: Callable[[cmp.PKIMessage], cmp.P
             step = flow.send(None if isinstance(step, Wait) else send(step))
     except StopIteration as done:
         return done.value
-
-

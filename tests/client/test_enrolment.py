@@ -294,10 +294,16 @@ def test_polling(body: str, by_error: bool) -> None:
 def test_late_answer_with_the_nonce_of_the_request() -> None:
     """RFC 9483, 4.4: the late answer may carry the nonce of the request that it answers, not of the last pollReq."""
     peer = Peer(delays=1)
-    peer.changes = [None, lambda _, answer: peer.with_header(recip_nonce=peer.received[0].header.sender_nonce)(_, answer)]
+    peer.changes = [
+        None,
+        lambda _, answer: peer.with_header(recip_nonce=peer.received[0].header.sender_nonce)(_, answer),
+    ]
     assert drive(ask(), peer).confirmation is Confirmation.CONFIRMED
     peer = Peer(delays=2)
-    peer.changes = [None, lambda _, answer: peer.with_header(recip_nonce=peer.received[0].header.sender_nonce)(_, answer)]
+    peer.changes = [
+        None,
+        lambda _, answer: peer.with_header(recip_nonce=peer.received[0].header.sender_nonce)(_, answer),
+    ]
     with pytest.raises(errors.RemoteProtocolError, match="recipNonce"):  # but not pollRep
         drive(ask(), peer)
 

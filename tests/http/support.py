@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cmpcodec.http.gateway import Gateway
 from cmpcodec.http.limits import ServerLimits
@@ -147,3 +148,10 @@ def one(server: Server, data: bytes) -> Response:
     with connect(server) as connection:
         connection.sendall(data)
         return Reader(connection).response(head=data.startswith(b"HEAD "))
+
+
+def tls_connect(server: Server, certificates: dict[str, Path], client: bool = False) -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=str(certificates["server"]))
+    if client:
+        context.load_cert_chain(certificates["client"])
+    return context.wrap_socket(connect(server), server_hostname="127.0.0.1")

@@ -19,7 +19,8 @@ from cmpcodec.http.crowd import Crowd, Phase
 from cmpcodec.http.gateway import Gateway
 from cmpcodec.http.limits import ServerLimits
 from cmpcodec.http.metrics import Metrics
-from tests.http.support import PATH, PATIENCE, FakeResponder, Reader, connect, one, post, running
+from cmpcodec.http.runner import server_tls
+from tests.http.support import PATH, PATIENCE, FakeResponder, Reader, connect, one, post, running, tls_connect
 
 SHORT = 0.2
 LONG = 3600.0
@@ -85,6 +86,38 @@ def test_header_after_idle_has_its_own_deadline() -> None:
         connection.sendall(post(b"abc"))
         assert Reader(connection).response().body == b"cba"
         assert b"408" in drip(connection, b"x")
+
+
+def test_handshake_has_the_deadline_of_the_header(certificates: dict[str, Path]) -> None:
+    metrics = Metrics()
+    tls = server_tls(certificates["server"], certificates["server"])
+    with running(Gateway(FakeResponder(), metrics=metrics), limits(header=SHORT), tls) as server:
+        for sent in (b"", b"\x16\x03\x01\x02"):
+            with connect(server) as connection:
+                connection.sendall(sent)
+                assert Reader(connection).rest() == b""
+        with tls_connect(server, certificates) as connection:
+            assert Reader(connection).rest() == b""
+    assert counted(metrics, "timeout_header") == 3
+    assert counted(metrics, "bad_tls") == 0
+
+
+def test_newest_get_room_with_tls(certificates: dict[str, Path]) -> None:
+    metrics = Metrics()
+    gateway = Gateway(FakeResponder(), metrics=metrics)
+    tls = server_tls(certificates["server"], certificates["server"])
+    small = ServerLimits(connections=10)
+    with running(gateway, limits(), tls) as patient, running(gateway, small, tls) as server:  # noqa: SIM117
+        with contextlib.ExitStack() as stack:
+            for number in range(30):
+                connection = stack.enter_context(connect(server))
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.sendall(b"\x16\x03\x01"[: number % 4])
+            last = stack.enter_context(tls_connect(server, certificates))
+            last.sendall(post(b"abc"))
+            assert Reader(last).response().body == b"cba"
+            stack.enter_context(connect(patient))  # a shutdown in the middle of a handshake
+    assert counted(metrics, "evicted") >= 20
 
 
 def test_client_that_does_not_read() -> None:

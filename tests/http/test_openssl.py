@@ -17,6 +17,7 @@ import pytest
 
 from cmpcodec.authority import LocalAuthority, create_ca
 from cmpcodec.http.gateway import Gateway
+from cmpcodec.http.runner import server_tls
 from cmpcodec.server import Profile, Responder, SharedSecrets
 from cmpcodec.store import MemoryStore
 from tests.http import support
@@ -96,6 +97,16 @@ def test_paths(responder: Responder, key: Path, path: str) -> None:
     with support.running(Gateway(responder, aliases={"/pkix/": "czertainly"})) as server:
         done = ir(server.listening.port, key, path=path)
     assert done.returncode == 0, done.stdout
+
+
+def test_tls(responder: Responder, key: Path, certificates: dict[str, Path]) -> None:
+    tls = server_tls(certificates["server"], certificates["server"])
+    with support.running(Gateway(responder), tls=tls) as server:
+        done = ir(
+            server.listening.port, key, "-tls_used", "-tls_trusted", str(certificates["server"]), "-verbosity", "8"
+        )
+    assert done.returncode == 0, done.stdout
+    assert "using TLS" in done.stdout
 
 
 def test_refusals(responder: Responder, key: Path) -> None:

@@ -127,7 +127,7 @@ class LocalAuthority:
         if certificate.issuer != self._name.der:
             raise Refused(PKIFailureInfo.WRONG_AUTHORITY, "the certificate is not of this authority")
         if reason is not None and reason not in _REASONS and reason != CRLReason.REMOVE_FROM_CRL:
-            raise Refused(PKIFailureInfo.BAD_REQUEST, f"no certificate can be revoked for reason {str(reason)[:20]}")
+            raise Refused(PKIFailureInfo.BAD_REQUEST, "there is no such reason: CRLReason is 0 to 6 or 8 to 10")
 
     def sign_crl(self, entries: Iterable[IssuedCertificate], number: int, now: datetime) -> tuple[bytes, datetime]:
         """The DER of a CRL with those entries, and its nextUpdate."""

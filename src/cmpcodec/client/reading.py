@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from cryptography import x509
+
 from ..cmp import PKIBody, PKIMessage, PKIStatus, PKIStatusInfo
 from ..pkix import GeneralName, Name
 
@@ -86,8 +88,6 @@ def as_name(name: Name | str) -> Name:
         return name
     if not isinstance(name, str):
         raise TypeError(f"expected a Name or its text after RFC 4514, not {type(name).__name__}")
-    from cryptography import x509
-
     try:
         return Name.decode(x509.Name.from_rfc4514_string(name).public_bytes())
     except ValueError as error:

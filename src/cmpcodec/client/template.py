@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Final, TypeAlias
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .. import oids
@@ -170,8 +171,6 @@ def _time(moment: datetime) -> Time:
 
 def _extensions(wish: Wish, reference: CertificateFacts | None, subject: Name | None) -> Extensions | None:
     """Extensions of the CSR, or SANs of the reference if none are asked for; what is asked for replaces them."""
-    from cryptography import x509
-
     found = {one.extn_id: one for one in _requested_extensions(wish.csr)}
     if wish.default_sans and not _asks_sans(wish) and reference is not None:
         sans = reference.extension(oids.ID_CE_SUBJECT_ALT_NAME)
@@ -185,13 +184,21 @@ def _extensions(wish: Wish, reference: CertificateFacts | None, subject: Name | 
             extn_value=GeneralNames(wish.sans).der,
         )
     if wish.policies:
-        policies = [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in wish.policies]
         found[oids.ID_CE_CERTIFICATE_POLICIES] = Extension(
             extn_id=oids.ID_CE_CERTIFICATE_POLICIES,
             critical=wish.policies_critical,
-            extn_value=x509.CertificatePolicies(policies).public_bytes(),
+            extn_value=_policies(wish.policies),
         )
     return Extensions(found.values()) if found else None
+
+
+def _policies(policies: Sequence[str]) -> bytes:
+    """DER of the certificatePolicies of those OIDs. RFC 5280, 4.2.1.4."""
+    try:
+        named = [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in policies]
+    except ValueError:
+        raise ValueError(f"policies: {', '.join(policies)} are not all OIDs in dotted decimal") from None
+    return x509.CertificatePolicies(named).public_bytes()
 
 
 def _requested_extensions(csr: CertificationRequest | None) -> Iterable[Extension]:

@@ -34,6 +34,11 @@ class Crew:
         future.add_done_callback(self._left)
         return future
 
+    @property
+    def busy(self) -> bool:
+        """Whether any call runs or waits."""
+        return self._taken > 0
+
     def _left(self, future: Future[T]) -> None:
         with self._lock:
             self._taken -= 1

@@ -126,6 +126,9 @@ class Connection(asyncio.Protocol):
         self._received += data
         if self._handshake is not None:
             return  # it is done, but we have not been told yet
+        if self.phase in (Phase.WORKING, Phase.SENDING):
+            self._pause(True)  # the next request has its time later
+            return
         if self.phase is Phase.IDLE:
             self._move(Phase.HEADER)
         self._advance()
@@ -213,7 +216,7 @@ class Connection(asyncio.Protocol):
             raise BadRequest(431, f"The header is longer than {most} octets.")
         if end < 0:
             self._searched = len(received)
-            self._pause(False)
+            self._wait_for_more()
             return
         block = bytes(received[: end + len(END)])
         del received[: end + len(END)]
@@ -247,7 +250,14 @@ class Connection(asyncio.Protocol):
             del self._received[:length]
             self._answer(body)
             return
-        self._pause(False)
+        self._wait_for_more()
+
+    def _wait_for_more(self) -> None:
+        """A request is incomplete: read on, unless the client has ended."""
+        if self._ended:
+            self._close()
+        else:
+            self._pause(False)
 
     def _pause(self, pause: bool) -> None:
         if pause is self._paused or self._transport.is_closing():
@@ -265,7 +275,8 @@ class Connection(asyncio.Protocol):
         admitted, gateway = self._admitted, self._house.gateway
         assert admitted is not None
         self._move(Phase.WORKING)
-        self._pause(True)
+        if self._transport is not self._tcp:
+            self._pause(True)  # else asyncio would end the connection at the client's close_notify, before our answer
         if not admitted.blocking:
             self._reply(gateway.answer(admitted, body, source=self.address))
             return
@@ -291,7 +302,7 @@ class Connection(asyncio.Protocol):
         head, admitted = self._head, self._admitted
         self._unread = early or head is None or (head.has_body and (admitted is None or not admitted.max_body))
         keep = head is not None and head.keep_alive and not (self._unread or head.chunked)
-        keep = keep and not (self._ended or self._house.closing)
+        keep = keep and not self._house.closing and bool(self._received or not self._ended)
         self._last = not keep
         self._move(Phase.SENDING)
         self._write(reply, keep)

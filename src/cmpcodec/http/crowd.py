@@ -6,13 +6,13 @@ It counts and decides; what going means is the connection's own business. One ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from typing import Protocol
 
 from .limits import ServerLimits
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """What a connection waits for; each but WORKING has a deadline."""
 
     HEADER = "header"

@@ -33,6 +33,7 @@ EJBCA = ("ejbca", "publicweb", "cmp")
 
 _ALLOWED = re.compile(rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*")  # pchar and "/" of RFC 3986: no query, no fragment
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f]")
 _ABSOLUTE = re.compile(rb"(?i)https?://[^/?#\s]+(?=/)")
 
 
@@ -74,10 +75,10 @@ def segments(target: bytes) -> tuple[str, ...] | None:
         found = tuple(unquote_to_bytes(part).decode() for part in path[1:].split(b"/"))
     except UnicodeDecodeError:
         raise BadTarget("the request target is not UTF-8") from None
-    for part in found:
-        if any(character < " " or character == "\x7f" for character in part):
-            raise BadTarget("the request target holds a control character")
-    if question or any(part in (".", "..") or "/" in part or "\\" in part for part in found) or "" in found[:-1]:
+    decoded = "".join(found)
+    if _CONTROL.search(decoded):
+        raise BadTarget("the request target holds a control character")
+    if question or "/" in decoded or "\\" in decoded or "." in found or ".." in found or "" in found[:-1]:
         return None
     return found
 

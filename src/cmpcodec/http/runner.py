@@ -160,13 +160,14 @@ class Server:
             if isinstance(member, Connection):
                 member.shut_down()
         deadline = house.loop.time() + self.limits.grace
-        while len(house.crowd) and house.loop.time() < deadline:
+        while (len(house.crowd) or house.crew.busy) and house.loop.time() < deadline:
             await asyncio.sleep(min(0.05, house.crowd.tick))
             house.crowd.close_overdue()
-        late = house.crowd.members
-        for member in late:
+        if house.crew.busy:
+            logging.getLogger(__name__).warning("requests are still being answered after %s s", self.limits.grace)
+        for member in house.crowd.members:
             member.evict()
-        house.crew.close(wait=not late)
+        house.crew.close(wait=False)
         await asyncio.sleep(0)  # lets the evicted close their sockets
 
 

@@ -27,8 +27,14 @@ class OptionError(Exception):
 class Options:
     """The options' values: of the command line, else of the configuration file, else none."""
 
-    def __init__(self, values: Mapping[str, str | int], config: Config | None = None) -> None:
-        self._values = dict(values)
+    def __init__(
+        self,
+        given: Mapping[str, str | int],
+        config: Config | None = None,
+        of_file: Mapping[str, str | int] | None = None,
+    ) -> None:
+        self._given = dict(given)
+        self._values = {**(of_file or {}), **given}
         self.config = config
         """The file that was read, for the sections that options name."""
 
@@ -41,6 +47,10 @@ class Options:
     def given(self, name: str) -> bool:
         """Whether the option has a value, of whatever kind."""
         return self._values.get(name, "") != ""
+
+    def typed(self, name: str) -> bool:
+        """Whether the option has a value on the command line."""
+        return self._given.get(name, "") != ""
 
     def words(self, name: str) -> list[str]:
         """The parts of a value with commas or white space between them."""
@@ -163,9 +173,7 @@ def with_config(
             )
         else:
             raise ConfigError(f"{path}: there is no section [{name}], which -section names")
-    values = _of_sections(config, sections, path)
-    values.update(given)
-    return Options(values, config)
+    return Options(given, config, _of_sections(config, sections, path))
 
 
 def _of_sections(config: Config, sections: Sequence[str], path: str) -> dict[str, str | int]:

@@ -6,13 +6,16 @@ It reads the files that the options name and checks that the options fit togethe
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from ... import oids
 from ...asn1 import ObjectIdentifier
 from ...client import Enrolment, Flow, ProofMethod, Revocation, Settings, enroll, request_pkcs10, revoke, update_key
+from ...client.certificates import facts
 from ...cmp import InfoTypeAndValue
-from ...pkix import CRLReason, Extension, Name
+from ...pkix import Certificate, CRLReason, Extension, Name
 from ...protection import PasswordBasedMAC, ProtectionPolicy
 from .extensions import BadExtension, read_extensions
 from .files import load_certificates, load_key, load_message, load_request
@@ -70,11 +73,44 @@ def _hash(option: str, text: str) -> str:
     return name
 
 
-def settings_of(options: Options, identity: Identity, log: Log) -> Settings:
-    """How the flow talks."""
+def prepare(options: Options, command: str, identity: Identity, log: Log) -> Callable[[], Flow[Any]]:
+    """What makes the flow of a command, once for each time that it is to run. OptionError, DecodeError."""
+    path = options.text("oldcert")
+    oldcert = None
+    if path is not None and not (command == "rr" and options.text("serial") is not None):
+        oldcert = load_certificates("oldcert", path)[0]
+    settings = _settings(options, command, identity, oldcert, log)
+    common = {"credential": identity.credential if identity.protects else None, "settings": settings}
+    for name in _IGNORED.get(command, "revreason serial").split():
+        if options.typed(name):
+            log.warning(f"-{name} option is ignored for {command}")
+    if command == "rr":
+        return _revocation(options, oldcert, common, log)
+    return _enrolment(options, command, identity, oldcert, common, log)
+
+
+_IGNORED: Final = {
+    "p10cr": "newkey newkeypass days popo sans reqexts policies policy_oids revreason serial",
+    "rr": "newkey newkeypass days popo sans reqexts policies policy_oids certout chainout implicit_confirm "
+    "disable_confirm",
+}
+
+
+def _settings(options: Options, command: str, identity: Identity, oldcert: Certificate | None, log: Log) -> Settings:
+    """How the flow talks; sender and recipient are those of OpenSSL's client."""
+    sender = None
+    if oldcert is not None:
+        sender = facts(oldcert).subject
+    elif command in ("ir", "cr", "kur") or options.text("ref") is None:
+        sender = _name(options, "subject", log)
     recipient = _name(options, "recipient", log)
+    if recipient is None and (command != "rr" or oldcert is None):
+        recipient = _name(options, "issuer", log)
+    if recipient is None and oldcert is not None:
+        recipient = facts(oldcert).issuer
     return Settings(
-        recipient=_name(options, "issuer", log) if recipient is None else recipient,
+        sender=Name([]) if sender is None else sender,
+        recipient=Name([]) if recipient is None else recipient,
         expected_sender=_name(options, "expect_sender", log),
         sender_kid=None if identity.protects else identity.credential.sender_kid,
         answers=identity.credential,
@@ -85,33 +121,28 @@ def settings_of(options: Options, identity: Identity, log: Log) -> Settings:
     )
 
 
-def flow_of(options: Options, command: str, identity: Identity, settings: Settings, log: Log) -> Flow[Any]:
-    """The flow of a command. OptionError; what the flows raise at once."""
-    if command == "rr":
-        return _revocation(options, identity, settings, log)
-    return _enrolment(options, command, identity, settings, log)
-
-
-def _enrolment(options: Options, command: str, identity: Identity, settings: Settings, log: Log) -> Flow[Enrolment]:
+def _enrolment(
+    options: Options,
+    command: str,
+    identity: Identity,
+    oldcert: Certificate | None,
+    common: Mapping[str, Any],
+    log: Log,
+) -> Callable[[], Flow[Enrolment]]:
     if options.text("certout") is None and options.text("reqout_only") is None:
         raise OptionError("-certout is missing: there is nowhere to save the new certificate")
     path = options.text("csr")
     csr = None if path is None else load_request("csr", path)
-    implicit, disable = options.flag("implicit_confirm"), options.flag("disable_confirm")
-    credential = identity.credential if identity.protects else None
+    common = {
+        **common,
+        "implicit_confirm": options.flag("implicit_confirm"),
+        "disable_confirm": options.flag("disable_confirm"),
+    }
     if command == "p10cr":
         if csr is None:
             raise OptionError("-csr is missing: the PKCS #10 request that p10cr sends")
-        _ignored(options, log, command, "newkey newkeypass subject days popo sans reqexts policies policy_oids oldcert")
-        return request_pkcs10(
-            csr, credential=credential, implicit_confirm=implicit, disable_confirm=disable, settings=settings
-        )
-    path = options.text("oldcert")
-    reference = None if path is None else load_certificates("oldcert", path)[0]
-    if command == "kur" and reference is None:
-        raise OptionError("-oldcert is missing: the certificate that kur renews")
-    _ignored(options, log, command, "revreason serial")
-    key, proof = _key_and_proof(options, csr is not None, reference is not None)
+        return partial(request_pkcs10, csr, **common)
+    key, proof = _key_and_proof(options, csr is not None, oldcert is not None)
     sans = _sans(options)
     asked: dict[str, Any] = {
         "key": key,
@@ -127,44 +158,36 @@ def _enrolment(options: Options, command: str, identity: Identity, settings: Set
         "policies": _policies(options),
         "policies_critical": options.flag("policy_oids_critical"),
         "digest": identity.digest,
-        "settings": settings,
-        "credential": credential,
-        "implicit_confirm": implicit,
-        "disable_confirm": disable,
+        **common,
     }
-    if command == "kur":
-        assert reference is not None
-        return update_key(reference, **asked)
-    return enroll(body="ir" if command == "ir" else "cr", reference=reference, **asked)
+    if command != "kur":
+        return partial(enroll, body="ir" if command == "ir" else "cr", reference=oldcert, **asked)
+    if oldcert is None:
+        raise OptionError("-oldcert is missing: the certificate that kur renews")
+    return partial(update_key, oldcert, **asked)
 
 
-def _revocation(options: Options, identity: Identity, settings: Settings, log: Log) -> Flow[Revocation]:
-    path, serial, issuer = options.text("oldcert"), options.text("serial"), _name(options, "issuer", log)
+def _revocation(
+    options: Options, oldcert: Certificate | None, common: Mapping[str, Any], log: Log
+) -> Callable[[], Flow[Revocation]]:
+    serial, issuer, path = options.text("serial"), _name(options, "issuer", log), options.text("csr")
     if serial is not None and issuer is None:
         raise OptionError("-serial names a certificate only together with -issuer")
-    certificate = load_certificates("oldcert", path)[0] if path is not None and serial is None else None
-    path = options.text("csr")
-    csr = load_request("csr", path) if path is not None and certificate is None and serial is None else None
-    if certificate is None and csr is None and serial is None:
+    csr = load_request("csr", path) if path is not None and oldcert is None and serial is None else None
+    if oldcert is None and csr is None and serial is None:
         raise OptionError("-oldcert is missing: the certificate to revoke (or -issuer and -serial, or -csr)")
     reason = options.number("revreason")
     if reason not in (None, -1, *CRLReason):
         raise OptionError("-revreason takes 0 to 6 or 8 to 10 (RFC 5280, 5.3.1), or -1 for none")
-    return revoke(
-        certificate,
-        credential=identity.credential if identity.protects else None,
+    return partial(
+        revoke,
+        oldcert,
         issuer=issuer if serial is not None else None,
         serial_number=None if serial is None else _serial(serial),
         csr=csr,
         reason=None if reason == -1 else reason,
-        settings=settings,
+        **common,
     )
-
-
-def _ignored(options: Options, log: Log, command: str, names: str) -> None:
-    for name in names.split():
-        if options.given(name):
-            log.warning(f"-{name} option is ignored for {command}")
 
 
 def _serial(text: str) -> int:

@@ -21,7 +21,7 @@ from .exchange import Exchange, OnlySaved
 from .files import certificate_octets, check_writable, write_file
 from .log import HIGHEST_VERBOSITY, Log
 from .options import OptionError, Options
-from .request import COMMANDS, ENROLMENTS, Identity, flow_of, settings_of
+from .request import COMMANDS, ENROLMENTS, Identity, prepare
 
 if TYPE_CHECKING:
     from ...http.transport import HttpTransport
@@ -99,7 +99,6 @@ def _run(options: Options, command: str, log: Log) -> bool:
             check_writable(name, path)
     with _Transport(options, log) as transport:
         identity = Identity(options, log)
-        settings = settings_of(options, identity, log)
         exchange = Exchange(
             transport.http,
             log,
@@ -111,13 +110,14 @@ def _run(options: Options, command: str, log: Log) -> bool:
             answers_in=options.words("rspin"),
             answers_out=options.words("rspout") or None,
         )
-        flow = flow_of(options, command, identity, settings, log)
+        make = prepare(options, command, identity, log)
+        flow = make()
         transport.announce(bool(options.words("rspin")))
         total = options.number("total_timeout") or None
         for again in range(options.number("repeat") or 1):
             if again:
                 exchange.begin()
-                flow = flow_of(options, command, identity, settings, log)
+                flow = make()
             _finish(options, drive(flow, exchange, wait=time.sleep, total_timeout=total), log)
     return True
 
