@@ -9,7 +9,8 @@ name. The parts, in the order of a message's life:
     fast_leaves.pxi   primitive contents: check them, read them
     fast_tree.pxi     DER -> checked nodes, without recursion
     fast_records.pxi  View and Field, the frozen records
-    fast_encode.pxi   values -> DER, written backwards
+    fast_write.pxi    primitive values -> DER, written backwards
+    fast_encode.pxi   records, dicts and lists -> DER
 
 Memory: nodes belong to a Source, which keeps the bytes alive that they point into; a view keeps its Source. Views
 never refer back to the views that hold them, so reference counts alone free them.
@@ -64,5 +65,6 @@ import_datetime()
 include "fast_table.pxi"
 include "fast_leaves.pxi"
 include "fast_tree.pxi"
+include "fast_write.pxi"
 include "fast_encode.pxi"
 include "fast_records.pxi"

@@ -109,7 +109,7 @@ cdef class View:
         # Calling a record class goes by _called; this is for calls that Python makes by the older way.
         cdef list values = [*args, *components.values()]
         names = tuple([_intern(name) for name in components])
-        self.raw = _construct(_native(type(self)), _items(values), len(args), <PyObject*>names)
+        self.raw = _construct(_native(type(self)), _items(<PyObject*>values), len(args), <PyObject*>names)
 
     @classmethod
     def decode(cls, data, *, limits=DEFAULT_LIMITS, allow=()):
@@ -328,10 +328,6 @@ cdef object _called "cmpcodec_called"(PyObject* cls, PyObject** args, size_t cou
     cdef View view = _new(<object>cls, View, ())
     view.raw = raw
     return view
-
-
-cdef extern from "Python.h":
-    PyObject** _items "PySequence_Fast_ITEMS"(object values) noexcept
 
 
 def adopt(cls):
