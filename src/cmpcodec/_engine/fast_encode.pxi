@@ -15,17 +15,12 @@ cdef extern from "Python.h":
     bint PyTuple_CheckExact(PyObject* value) noexcept
     bint PyTuple_Check(PyObject* value) noexcept
     bint PyUnicode_CheckExact(PyObject* value) noexcept
+    Py_ssize_t PyDict_Size(PyObject* values) noexcept
     bint PyDict_Next(PyObject* values, Py_ssize_t* at, PyObject** key, PyObject** value) noexcept
     int PyUnicode_Compare(PyObject* one, PyObject* other) except? -1
     Py_ssize_t _size "PySequence_Fast_GET_SIZE"(PyObject* values) noexcept
     PyObject** _items "PySequence_Fast_ITEMS"(PyObject* values) noexcept
     void _hold "Py_INCREF"(PyObject* value) noexcept
-
-
-cdef inline void _let_go(PyObject** values, Py_ssize_t n) noexcept:
-    while n:
-        n -= 1
-        Py_XDECREF(values[n])
 
 
 cdef int _put_part(Buffer* b, const CPart* part, PyObject* value, int level) except -1:
@@ -46,37 +41,56 @@ cdef int _put_part(Buffer* b, const CPart* part, PyObject* value, int level) exc
     return _put_header(b, part.outer, _written(b) - end)
 
 
-cdef int _put_record(Buffer* b, const COp* op, PyObject* value, int level) except -1:
+cdef inline int _put_record(Buffer* b, const COp* op, PyObject* value, int level) except -1:
     # A finished record of that type, or the dict or list that stands for one.
-    if PyObject_TypeCheck(<object>value, <PyTypeObject*>op.cls):
-        return _put_finished(b, <View>value)
-    if level >= MAX_LEVELS:
-        return UNFIT            # the reference engine follows as far as Python can
+    # Beyond MAX_LEVELS the reference engine follows, as far as Python can.
     if op.kind == SEQUENCE or op.kind == CHOICE:
-        return _put_named(b, op, value, level + 1) if PyDict_CheckExact(value) else UNFIT
-    if op.kind == SEQUENCE_OF or op.kind == SET_OF:
-        return _put_listed(b, op, value, level + 1) if PyList_Check(value) or PyTuple_Check(value) else UNFIT
-    return UNFIT
+        if PyDict_CheckExact(value):
+            return _put_named(b, op, value, level + 1) if level < MAX_LEVELS else UNFIT
+    elif op.kind == SEQUENCE_OF or op.kind == SET_OF:
+        if PyList_Check(value) or PyTuple_Check(value):
+            return _put_listed(b, op, value, level + 1) if level < MAX_LEVELS else UNFIT
+    return _put_finished(b, <View>value) if PyObject_TypeCheck(<object>value, <PyTypeObject*>op.cls) else UNFIT
 
 
 cdef int _put_finished(Buffer* b, View record) except -1:
-    cdef bytes der = record._der()
+    cdef bytes der = record.raw if record.raw is not None else record._der()
     return _put(b, PyBytes_AS_STRING(der), PyBytes_GET_SIZE(der)) if der is not None else UNFIT
+
+
+cdef enum:
+    LAST_OPENED = 256       # a power of two
+
+cdef struct LastOpened:
+    PyObject* oid
+    const CPart* part
+    COp* op
+
+cdef LastOpened OPENED[LAST_OPENED]     # what _named_by answered last, each in the one place that the OID's address chooses
+memset(OPENED, 0, sizeof(OPENED))
 
 
 cdef COp* _named_by(const CPart* part, object oid) except? NULL:
     # The type of an open value whose OID is this one, NULL if none is known.
+    cdef LastOpened* last = &OPENED[_place_of(<PyObject*>oid, LAST_OPENED)]
+    if last.oid == <PyObject*>oid and last.part == part:
+        return last.op
     cdef bint plain = type(oid) is str or type(oid) is ObjectIdentifier     # no code of others in their __hash__
     cdef PyObject* found = _find(<dict>part.opened, oid) if plain else NULL
     cdef COp* op
     if found != NULL:
-        return (<Native>found).op
-    opened = (<object>part.opens).part(oid)
-    if opened is None:
-        return NULL
-    op = _load(opened.op)
+        op = (<Native>found).op
+    else:
+        opened = (<object>part.opens).part(oid)
+        if opened is None:
+            return NULL
+        op = _load(opened.op)
     if plain:
-        (<dict>part.opened)[oid] = opened.op.native
+        if found == NULL:
+            (<dict>part.opened)[oid] = opened.op.native
+        last.part = part
+        last.op = op
+        _exchange(&last.oid, oid)
     return op
 
 
@@ -110,23 +124,21 @@ cdef bint _is_default(const Buffer* b, const CPart* part, size_t before) noexcep
     return size - content == <uint32_t>part.default_size and memcmp(octets + content, part.default_content, size - content) == 0
 
 
-cdef int _put_sequence(Buffer* b, const COp* op, PyObject** values, int level) except -1:
-    # From one value for each component, NULL or None where it is absent.
+cdef int _put_sequence(Buffer* b, const COp* op, PyObject** values, uint32_t present, int level) except -1:
+    # From the components, values[k] if bit k of `present` is set.
     cdef int k = op.size, verdict
     cdef size_t end, after = _written(b)
     cdef const CPart* part
-    cdef PyObject* oid
+    if op.needed & ~present:
+        return UNFIT
     while k:
         k -= 1
-        part = &op.parts[k]
-        if values[k] == NULL or values[k] == <PyObject*>None:
-            if not part.optional:
-                return UNFIT
+        if not present >> k & 1:
             continue
+        part = &op.parts[k]
         end = _written(b)
         if part.opens != NULL:
-            oid = values[part.by]
-            verdict = UNFIT if oid == NULL else _put_open(b, part, values[k], <object>oid, level)
+            verdict = _put_open(b, part, values[k], <object>values[part.by], level) if present >> part.by & 1 else UNFIT
         else:
             verdict = _put_part(b, part, values[k], level)
         if verdict != FINE:
@@ -136,17 +148,15 @@ cdef int _put_sequence(Buffer* b, const COp* op, PyObject** values, int level) e
     return _put_header(b, op.tag, _written(b) - after)
 
 
-cdef int _put_choice(Buffer* b, const COp* op, PyObject** values, int level) except -1:
-    # From one value for each alternative, NULL or None for all but one.
-    cdef int k, chosen = -1
-    for k in range(op.size):
-        if values[k] != NULL and values[k] != <PyObject*>None:
-            if chosen >= 0:
-                return UNFIT
-            chosen = k
-    if chosen < 0:
+cdef int _put_components(Buffer* b, const COp* op, PyObject** values, uint32_t present, int level) except -1:
+    # A SEQUENCE, or a CHOICE if there is exactly one.
+    cdef int k
+    if op.kind == SEQUENCE:
+        return _put_sequence(b, op, values, present, level)
+    if present == 0 or present & (present - 1):
         return UNFIT
-    return _put_part(b, &op.parts[chosen], values[chosen], level)
+    k = _ones(present - 1)
+    return _put_part(b, &op.parts[k], values[k], level)
 
 
 cdef int _number_of(const COp* op, PyObject* name, int after) except -1:
@@ -168,19 +178,28 @@ cdef int _put_named(Buffer* b, const COp* op, PyObject* components, int level) e
     cdef PyObject* values[MAX_PARTS]
     cdef PyObject* name
     cdef PyObject* value
-    cdef Py_ssize_t at = 0
-    cdef int k = -1
-    memset(values, 0, op.size * sizeof(PyObject*))
+    cdef PyObject* held[MAX_PARTS]
+    cdef Py_ssize_t at = 0, n = PyDict_Size(components)
+    cdef uint32_t present = 0
+    cdef int k = -1, i
+    if n > op.size:
+        return UNFIT
+    for i in range(n):
+        if not PyDict_Next(components, &at, &name, &value):
+            return UNFIT
+        k = _number_of(op, name, k)         # which runs no code of others
+        if k == MAX_PARTS:
+            return UNFIT
+        if value != <PyObject*>None:
+            present |= <uint32_t>1 << k
+        values[k] = held[i] = value
+    for i in range(n):
+        _hold(held[i])
     try:
-        while PyDict_Next(components, &at, &name, &value):
-            k = _number_of(op, name, k)     # which runs no code of others
-            if k == MAX_PARTS:
-                return UNFIT
-            values[k] = value
-            _hold(value)
-        return _put_sequence(b, op, values, level) if op.kind == SEQUENCE else _put_choice(b, op, values, level)
+        return _put_components(b, op, values, present, level)
     finally:
-        _let_go(values, op.size)
+        for i in range(n):
+            Py_XDECREF(held[i])
 
 
 cdef int _put_listed(Buffer* b, const COp* op, PyObject* elements, int level) except -1:
@@ -200,33 +219,77 @@ cdef int _put_listed(Buffer* b, const COp* op, PyObject* elements, int level) ex
     try:
         return _put_repeated(b, op, values, n, level)
     finally:
-        _let_go(values, n)
+        for k in range(n):
+            Py_XDECREF(values[k])
 
 
 cdef int _put_repeated(Buffer* b, const COp* op, PyObject** elements, Py_ssize_t n, int level) except -1:
     cdef size_t after = _written(b)
+    cdef Py_ssize_t k = n
     cdef int verdict
     if _check_size(op, n) != FINE:
         return UNFIT
+    while k:
+        k -= 1
+        verdict = _put_part(b, &op.parts[0], elements[k], level)
+        if verdict != FINE:
+            return verdict
     if op.kind == SET_OF and n > 1:
-        return UNFIT            # the reference engine sorts
-    while n:
-        n -= 1
-        verdict = _put_part(b, &op.parts[0], elements[n], level)
+        verdict = _put_in_order(b, _written(b) - after, n)
         if verdict != FINE:
             return verdict
     return _put_header(b, op.tag, _written(b) - after)
 
 
-cdef bytes _encoded(COp* op, PyObject** values, PyObject* one):
-    # The DER of a new record, from the components of a SEQUENCE or CHOICE or from the one thing that others are made of;
+cdef struct Element:
+    const uint8_t* octets
+    size_t size
+
+
+cdef int _compared(const void* one, const void* other) noexcept nogil:
+    # As Python compares bytes.
+    cdef const Element* a = <const Element*>one
+    cdef const Element* b = <const Element*>other
+    cdef int order = memcmp(a.octets, b.octets, min(a.size, b.size))
+    return order if order else (a.size > b.size) - (a.size < b.size)
+
+
+cdef int _put_in_order(Buffer* b, size_t size, size_t n) except -1:
+    # Sort the n elements that are the first `size` octets (X.690, 11.6).
+    cdef Element* elements
+    cdef uint8_t* octets
+    cdef uint8_t* at = b.at
+    cdef uint32_t content, start, stop = 0
+    cdef size_t k
+    if size > MAX_INPUT:
+        return UNFIT
+    elements = <Element*>malloc(n * sizeof(Element) + size)
+    if elements == NULL:
+        raise MemoryError
+    octets = <uint8_t*>&elements[n]
+    memcpy(octets, b.at, size)
+    for k in range(n):
+        start = stop
+        _any_header(octets, start, <uint32_t>size, &content, &stop)     # of what was just written: it is right
+        elements[k].octets = octets + start
+        elements[k].size = stop - start
+    qsort(elements, n, sizeof(Element), _compared)
+    for k in range(n):
+        memcpy(at, elements[k].octets, elements[k].size)
+        at += elements[k].size
+    free(elements)
+    return FINE
+
+
+cdef bytes _encoded(COp* op, PyObject** values, uint32_t present, PyObject* one):
+    # The DER of a new record, from the components of a SEQUENCE or CHOICE, or from the one thing that it is made of;
     # None if a value does not fit, which the reference engine has to explain.
     cdef Buffer b
     cdef int verdict = UNFIT
     _open_buffer(&b)
     try:
         if values != NULL:
-            verdict = _put_sequence(&b, op, values, 0) if op.kind == SEQUENCE else _put_choice(&b, op, values, 0)
+            verdict = _put_components(&b, op, values, present, 0)
         elif op.kind == ANY:
             if PyBytes_CheckExact(<object>one):
                 verdict = _put_any(&b, op, <bytes>one)
@@ -243,33 +306,58 @@ cdef bytes _construct(COp* op, PyObject** args, Py_ssize_t count, PyObject* name
     # The DER of a new record, from the arguments of its constructor as a vectorcall has them.
     cdef PyObject* values[MAX_PARTS]
     cdef Py_ssize_t i, named = 0 if names == NULL else PyTuple_GET_SIZE(<object>names)
+    cdef uint32_t present = 0
     cdef int k = -1
     cdef bytes der = None
     cdef object one = None
     if op.kind == SEQUENCE or op.kind == CHOICE:
         if count == 0:
-            memset(values, 0, op.size * sizeof(PyObject*))
             for i in range(named):
                 k = _number_of(op, PyTuple_GET_ITEM(<object>names, i), k)
-                if k == MAX_PARTS or values[k] != NULL:
+                if k == MAX_PARTS or present >> k & 1:
                     break
-                values[k] = args[i]
+                if args[i] != <PyObject*>None:
+                    values[k] = args[i]
+                    present |= <uint32_t>1 << k
             else:
-                der = _encoded(op, values, NULL)
+                der = _encoded(op, values, present, NULL)
     elif named == 0 and count == (0 if op.kind == NULL_ else 1):
         if count:
             one = <object>args[0]
         if op.kind != SEQUENCE_OF and op.kind != SET_OF:
-            der = _encoded(op, NULL, <PyObject*>one)
+            der = _encoded(op, NULL, 0, <PyObject*>one)
         elif not isinstance(one, (str, bytes)):
             one = tuple(one)        # ours: an iterator can be read only once, and nobody else may change a list
-            der = _encoded(op, NULL, <PyObject*>one)
+            der = _encoded(op, NULL, 0, <PyObject*>one)
     if der is not None:
         return der
     positional = [<object>args[i] for i in range(count)] if one is None else [one]
     components = {<object>PyTuple_GET_ITEM(<object>names, i): <object>args[count + i] for i in range(named)}
     pyop = <object>op.op
     return _encoding.encode(pyop, _explained.arguments(pyop, tuple(positional), components))
+
+
+cdef object _called "cmpcodec_called"(PyObject* cls, PyObject** args, size_t count, PyObject* names):
+    # A new record, from the arguments of its constructor.
+    cdef bytes raw = _construct(_native(<object>cls), args, count, names)
+    cdef View view = _new(<object>cls, View, ())
+    view.raw = raw
+    return view
+
+
+cdef object _from_plain(object cls, object plain):
+    # What cls(**plain) or cls(plain) makes, from plain values.
+    cdef COp* op = _native(cls)
+    cdef View view
+    cdef bytes der = None
+    cdef bint named = op.kind == SEQUENCE or op.kind == CHOICE
+    if type(plain) is dict if named else op.kind < CHOICE and isinstance(plain, (list, tuple)):
+        der = _encoded(op, NULL, 0, <PyObject*>plain)
+    if der is None:
+        return cls(**plain) if isinstance(plain, dict) else cls(plain)
+    view = _new(cls, View, ())
+    view.raw = der
+    return view
 
 
 cdef int _put_any(Buffer* b, COp* op, bytes der) except -1:

@@ -7,10 +7,26 @@ cdef enum:
 
 cdef enum:
     MAX_WRITTEN_OIDS = 2048
+    WRITTEN = 256       # a power of two
 
 cdef dict WRITTEN_OIDS = {}     # dotted text -> content octets, of OIDs written before
 
-cdef struct Buffer:
+cdef struct WrittenOid:
+    PyObject* text
+    PyObject* octets
+
+cdef WrittenOid WRITTEN_LAST[WRITTEN]   # the same by object, each in the one place that its address chooses
+memset(WRITTEN_LAST, 0, sizeof(WRITTEN_LAST))
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)   /* room is nearly always there: what is done when not, stays out of the way */
+    struct cmpcodec_buffer;
+    static int cmpcodec_widen(struct cmpcodec_buffer *, size_t) __attribute__((noinline, cold));
+    #endif
+    """
+
+cdef struct Buffer "cmpcodec_buffer":
     uint8_t* at         # the first of the octets written so far
     uint8_t* end        # behind the last of them
     uint8_t* base       # where there is no more room in front
@@ -32,7 +48,7 @@ cdef inline size_t _written(const Buffer* b) noexcept nogil:
     return b.end - b.at
 
 
-cdef int _widen(Buffer* b, size_t more) except -1:
+cdef int _widen "cmpcodec_widen"(Buffer* b, size_t more) except -1:
     cdef size_t used = _written(b)
     cdef size_t size = 2 * (used + more)
     cdef uint8_t* base = <uint8_t*>malloc(size)
@@ -112,12 +128,40 @@ cdef int _put_slowly(Buffer* b, const COp* op, object value) except -1:
     return FINE
 
 
+cdef int _put_named_bits(Buffer* b, const COp* op, object value) except -1:
+    cdef int64_t number
+    cdef int overflow = 0, n = 0, bit, unused = 0
+    cdef uint8_t octet = 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return UNFIT
+    number = PyLong_AsLongLongAndOverflow(value, &overflow)
+    if overflow:
+        return _put_slowly(b, op, value)
+    if number < 0:
+        return UNFIT
+    while n < 8 and number >> (8 * n):
+        n += 1
+    if number:
+        while not number >> (8 * n - 1 - unused) & 1:
+            unused += 1
+    while n:
+        n -= 1
+        octet = 0
+        for bit in range(8):
+            if number >> (8 * n + bit) & 1:
+                octet |= 0x80 >> bit
+        _put_octet(b, octet)
+    return _put_octet(b, <uint8_t>unused)
+
+
 cdef int _put_bits(Buffer* b, const COp* op, object value) except -1:
     cdef bytes data
     cdef int64_t unused
     cdef int overflow = 0
     cdef Py_ssize_t n
-    if op.named != NULL or type(value) is not BitString or PyTuple_GET_SIZE(value) != 2:
+    if op.named != NULL:
+        return _put_named_bits(b, op, value)
+    if type(value) is not BitString or PyTuple_GET_SIZE(value) != 2:
         return _put_slowly(b, op, value)
     if type((<tuple>value)[0]) is not bytes or type((<tuple>value)[1]) is not int:
         return _put_slowly(b, op, value)
@@ -134,8 +178,11 @@ cdef int _put_bits(Buffer* b, const COp* op, object value) except -1:
 
 
 cdef int _put_oid(Buffer* b, const COp* op, object value) except -1:
+    cdef WrittenOid* last = &WRITTEN_LAST[_place_of(<PyObject*>value, WRITTEN)]
     cdef PyObject* found
     cdef bytes octets
+    if last.text == <PyObject*>value:
+        return _put(b, PyBytes_AS_STRING(<object>last.octets), PyBytes_GET_SIZE(<object>last.octets))
     if type(value) is not str and type(value) is not ObjectIdentifier:
         return _put_slowly(b, op, value)
     found = _find(WRITTEN_OIDS, value)
@@ -149,8 +196,10 @@ cdef int _put_oid(Buffer* b, const COp* op, object value) except -1:
             if len(WRITTEN_OIDS) >= MAX_WRITTEN_OIDS:
                 WRITTEN_OIDS.clear()
             WRITTEN_OIDS[value] = octets
-    _put(b, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
-    return FINE
+    if len(octets) <= MAX_KNOWN_OID_OCTETS:
+        _exchange(&last.octets, octets)
+        _exchange(&last.text, value)
+    return _put(b, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
 
 
 cdef extern from "Python.h":
