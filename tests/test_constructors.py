@@ -260,14 +260,16 @@ def test_other_dicts_and_lists() -> None:
 def test_the_order_of_a_set(size: int) -> None:
     """Any order of elements, some of them equal, some the beginning of others, gives the same DER."""
     numbers = [(n * 7919) % 1009 - 500 << 8 * (n % 3) for n in range(size)] + [5, 5]
-    ordered = sorted((Numbers([n]).der[2:] for n in numbers))
+    ordered = sorted(Numbers([n]).der[2:] for n in numbers)
     record = Numbers(numbers)
     assert record.der.endswith(b"".join(ordered))
     assert Numbers.decode(record.der) == record == Numbers.from_plain(numbers[::-1]) == Numbers(sorted(numbers))
     assert Repeated.from_plain({"numbers": numbers, "plain": tuple(numbers)}).plain == record
 
 
-@pytest.mark.parametrize("bits", [0, 1, 0x80, 0x100, 0x8001, 1 << 61, 1 << 62, (1 << 63) - 1, 1 << 63, 1 << 64, 1 << 70])
+@pytest.mark.parametrize(
+    "bits", [0, 1, 0x80, 0x100, 0x8001, 1 << 61, 1 << 62, (1 << 63) - 1, 1 << 63, 1 << 64, 1 << 70]
+)
 def test_named_bits(bits: int) -> None:
     record = Leaves(flags=bits)
     octets = (bits.bit_length() + 7) // 8

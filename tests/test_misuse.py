@@ -105,9 +105,7 @@ def test_plain_values_that_change_while_they_are_encoded(size: int) -> None:
         elements[place] = own
         plain["genm"] = elements
         found = cmpcodec.PKIBody.from_plain(plain).genm
-        assert [each.info_type for each in found] == [
-            evil if n == place else f"1.2.3.{1000 + n}" for n in range(size)
-        ]
+        assert [each.info_type for each in found] == [evil if n == place else f"1.2.3.{1000 + n}" for n in range(size)]
 
 
 def test_a_record_that_is_made_while_it_is_made() -> None:
