@@ -20,7 +20,7 @@ from functools import partial
 from benchmarks import suite
 from benchmarks.messages import MAIN
 from benchmarks.peers import Loop, Peer, chosen, load
-from benchmarks.report import BUILD, DECODE, READ
+from benchmarks.report import BUILD, CONSTRUCT, DECODE, READ
 
 _REPEATS = {
     "pyasn1": (2, 12),
@@ -35,6 +35,7 @@ _MAKERS: dict[str, Callable[[Peer], Loop]] = {
     DECODE: partial(suite.decode_loop, data=MAIN.data),
     READ: partial(suite.read_loop, data=MAIN.data),
     BUILD: suite.build_loop,
+    CONSTRUCT: suite.construct_loop,
 }
 
 
@@ -80,7 +81,7 @@ def main() -> int:
         print("valgrind is not installed")
         return 1
     peers, _ = suite.contestants(options.names or [name for name in chosen() if name not in ("pyasn1", "fasder")])
-    for section in (DECODE, READ, BUILD):
+    for section in (DECODE, READ, BUILD, CONSTRUCT):
         print(f"{section}, {MAIN.title}: thousand instructions")
         for name, peer in _able(peers, section).items():
             print(f"  {peer.title:34}{count(name, section) / 1000:12,.1f}")

@@ -29,7 +29,8 @@ from benchmarks.timing import Effort, Progress, Timing, race, two_threads
 _DOCS = Path(__file__).parent.parent / "docs"
 
 OURS = ("cython", "python")
-DECODE, READ, BUILD, PBM = "decode", "decode and read every field", "build", "PBM"
+DECODE, READ, PBM = "decode", "decode and read every field", "PBM"
+BUILD, CONSTRUCT = "build", "build record by record"
 
 _NOTES = """\
 How to read this: CPU time, every contestant once per round in turn. "Read every field" runs the code that a
@@ -164,6 +165,7 @@ def _race_messages(
             reading["cython children()"] = suite.walk_loop(right["cython"], data)
         run(READ, message.label, reading)
     run(BUILD, MAIN.label, suite.loops(suite.build_loop, able(BUILD)))
+    run(CONSTRUCT, MAIN.label, suite.loops(suite.construct_loop, able(BUILD)))
 
 
 def _race_pbm(peers: dict[str, Peer], effort: Effort, results: dict[str, Any], progress: Progress) -> None:
@@ -201,7 +203,7 @@ def _rounded(value: Any) -> Any:
 
 def _print(peers: dict[str, Peer], results: dict[str, Any]) -> None:
     titles = peers_titles(peers)
-    for section in (DECODE, READ, BUILD, PBM):
+    for section in (DECODE, READ, BUILD, CONSTRUCT, PBM):
         print(f"\n{section}: microseconds (min / median), then times the compiled engine's (min / median)")
         for label, row in results.get(section, {}).items():
             about = results["messages"].get(label, {})

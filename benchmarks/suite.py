@@ -66,7 +66,9 @@ def leaves(peer: Peer, data: bytes) -> list[Any]:
 def build_problems(peer: Peer) -> list[str]:
     """Say what this contestant gets wrong when it builds the headline message."""
     try:
-        return [] if peer.build(plain_values()) == MAIN.data else ["builds other bytes"]
+        values = peer.prepare(plain_values())
+        built = peer.build(values), peer.construct(values)
+        return [] if built == (MAIN.data, MAIN.data) else ["builds other bytes"]
     except Unsupported:
         return []
     except Exception as error:  # a peer may raise anything; it is reported
@@ -91,13 +93,21 @@ def read_loop(peer: Peer, data: bytes) -> Loop:
 
 
 def build_loop(peer: Peer) -> Loop:
-    """Build the headline message from plain values and serialise it."""
-    build, plain = peer.build, plain_values()
-    build(plain)
+    """Build the headline message from values that exist, and serialise it."""
+    return _building(peer.build, peer.prepare(plain_values()))
+
+
+def construct_loop(peer: Peer) -> Loop:
+    """The same by a call for each record."""
+    return _building(peer.construct, peer.prepare(plain_values()))
+
+
+def _building(build: Callable[[Any], bytes], values: Any) -> Loop:
+    build(values)
 
     def loop(number: int) -> None:
         for _ in range(number):
-            build(plain)
+            build(values)
 
     return loop
 

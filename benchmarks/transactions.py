@@ -2,10 +2,10 @@
 
     python -m benchmarks.transactions [--quick] [--write | --no-write]
 
-The client of these transactions is OpenSSL's in all that matters: RSA-2048 key, PasswordBasedMac of 500 x SHA-256 with
-HMAC-SHA1. Its work is not timed. The floor is four such MACs, the verification of the proof of possession and the signature
-of the certificate, called bare on keys that lie ready. Time is CPU time of the thread, best of several rounds, floor and
-servers in turn; each engine runs in a process of its own. Over HTTP the whole process of `cmpcodec serve` stands beside
+The client of these transactions is OpenSSL's in all that matters: RSA-2048 key, PasswordBasedMac of 500 x SHA-256
+with HMAC-SHA1. Its work is not timed. The floor is four such MACs, the verification of the proof of possession and the
+signature of the certificate, called bare on keys that lie ready. Time is CPU time of the thread, best of several
+rounds, floor and servers in turn; each engine runs in a process of its own. Over HTTP the whole process of `cmpcodec serve` stands beside
 the mock server of `openssl cmp`, which hands out one certificate that it was given, signs nothing and keeps nothing.
 """
 
@@ -84,7 +84,11 @@ class Client:
         """A header of one transaction, as OpenSSL writes it."""
         now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
         return self.template.header.replace(
-            transaction_id=transaction, sender_nonce=os.urandom(16), recip_nonce=recip_nonce, message_time=now
+            transaction_id=transaction,
+            sender_nonce=os.urandom(16),
+            recip_nonce=recip_nonce,
+            message_time=now,
+            sender_kid=None,
         )
 
     def protected(self, header: Any, body: Any) -> bytes:
@@ -165,7 +169,7 @@ def _served(responder: Any, client: Client) -> Callable[[int], float]:
 
 
 def _floor(ca_key: Any, client: Client) -> Callable[[int], float]:
-    """Four MACs with their derivation, one verification, one signature: on ready keys, by the fastest way that is there."""
+    """Four MACs with their derivation, one verification, one signature: on ready keys, the fastest way there is."""
     from benchmarks.pbm import ITERATIONS, SALT, TEXT
     from cmpcodec._engine import pbm_key
     from cmpcodec.pop import verify_request
@@ -253,8 +257,7 @@ def _start_mock(folder: Path) -> tuple[subprocess.Popen[str], int]:
     key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mock", "-keyout", "mock.key"]
     subprocess.run([*key, "-out", "mock.pem"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     command = ["openssl", "cmp", "-config", "", "-port", "8079", "-srv_secret", f"pass:{SECRET.decode()}"]
-    command += ["-rsp_cert", "mock.pem", "-accept_unprotected", "-no_cache_extracerts", "-verbosity", "0"]
-    command = [one for one in command if one not in ("-accept_unprotected", "-no_cache_extracerts")]
+    command += ["-rsp_cert", "mock.pem", "-verbosity", "0"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
     for _ in range(100):
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -220,3 +221,58 @@ def test_plain_values_of_many_levels(levels: int) -> None:
     with pytest.raises(EncodeError) as caught:
         Tree(**plain)
     assert caught.value.path == "Tree" + ".right" * levels + ".label"
+
+
+def test_names_that_are_made_at_run_time() -> None:
+    """Keys that come from a file are other objects than those of the schema."""
+    plain = json.loads('{"error": {"pki_status_info": {"status": 2, "status_string": ["no"]}}}')
+    assert cmpcodec.PKIBody.from_plain(plain) == cmpcodec.PKIBody(
+        error={"pki_status_info": {"status_string": ("no",), "status": 2}}
+    )
+    with pytest.raises(EncodeError, match=r"^PKIBody\.error: ErrorMsgContent\(\) has no component 'status'"):
+        cmpcodec.PKIBody.from_plain(json.loads('{"error": {"status": 2}}'))
+
+
+def test_other_dicts_and_lists() -> None:
+    """Subclasses of list and tuple are read as they iterate; subclasses of dict stand for nothing."""
+
+    class Two(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            return iter((7, 8))
+
+    class Named(dict[str, int]):
+        pass
+
+    assert Repeated.from_plain({"small": Two([1])}) == Repeated(small=[7, 8])
+    assert Small.from_plain(Two([1])) == Small.from_plain(BitString(7, 8)) == Small([7, 8])  # type: ignore[arg-type]
+    assert Inner.from_plain(Named(number=1)) == Inner(number=1)
+    with pytest.raises(EncodeError, match=r"^Outer\.wrapped: expected Inner, not Named$"):
+        Outer.from_plain({"wrapped": Named(number=1)})
+    for wrong in ([("number", 1)], 5, None, Inner(number=1)):
+        with pytest.raises(TypeError):
+            Inner.from_plain(wrong)
+    with pytest.raises(TypeError):
+        Null.from_plain({"a": 1})
+    assert TLV.from_plain(b"\5\0") == TLV(b"\5\0")
+
+
+@pytest.mark.parametrize("size", [2, 3, 31, 32, 33, 500])
+def test_the_order_of_a_set(size: int) -> None:
+    """Any order of elements, some of them equal, some the beginning of others, gives the same DER."""
+    numbers = [(n * 7919) % 1009 - 500 << 8 * (n % 3) for n in range(size)] + [5, 5]
+    ordered = sorted(Numbers([n]).der[2:] for n in numbers)
+    record = Numbers(numbers)
+    assert record.der.endswith(b"".join(ordered))
+    assert Numbers.decode(record.der) == record == Numbers.from_plain(numbers[::-1]) == Numbers(sorted(numbers))
+    assert Repeated.from_plain({"numbers": numbers, "plain": tuple(numbers)}).plain == record
+
+
+@pytest.mark.parametrize(
+    "bits", [0, 1, 0x80, 0x100, 0x8001, 1 << 61, 1 << 62, (1 << 63) - 1, 1 << 63, 1 << 64, 1 << 70]
+)
+def test_named_bits(bits: int) -> None:
+    record = Leaves(flags=bits)
+    octets = (bits.bit_length() + 7) // 8
+    reverse = int(f"{bits:0{8 * octets}b}"[::-1], 2).to_bytes(octets, "big") if bits else b""
+    assert record.der.endswith(bytes([3, octets + 1, 8 * octets - bits.bit_length()]) + reverse)
+    assert Leaves.decode(record.der).flags == bits

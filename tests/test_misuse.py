@@ -85,6 +85,29 @@ def test_a_list_that_shrinks_while_it_is_encoded() -> None:
     assert len(Times(moments)) == 41
 
 
+@pytest.mark.parametrize("size", [1, 5, 40])
+def test_plain_values_that_change_while_they_are_encoded(size: int) -> None:
+    """A dict or list counts as it was when it was reached, and what was in it stays alive."""
+    evil = Evil("1.2.3.99")
+    own: dict[str, Any] = {"info_type": evil, "info_value": TLV(b"\4\1" + b"x")}
+    elements: list[Any] = []
+    plain: dict[str, Any] = {}
+
+    def action() -> None:
+        for each in (own, elements, plain):
+            each.clear()
+        gc.collect()
+
+    evil.action = action
+    for place in {0, size // 2, size - 1}:
+        own.update(info_type=evil, info_value=TLV(b"\4\1" + b"x"))
+        elements[:] = [{"info_type": f"1.2.3.{1000 + n}", "info_value": TLV(b"\5\0")} for n in range(size)]
+        elements[place] = own
+        plain["genm"] = elements
+        found = cmpcodec.PKIBody.from_plain(plain).genm
+        assert [each.info_type for each in found] == [evil if n == place else f"1.2.3.{1000 + n}" for n in range(size)]
+
+
 def test_a_record_that_is_made_while_it_is_made() -> None:
     record = Leaves.__new__(Leaves)
     evil = Evil("1.2.3.99")

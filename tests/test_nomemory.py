@@ -35,7 +35,9 @@ def test_every_allocation() -> None:
         for each in sweeps:
             tried, failed, grown = map(int, each.split())
             failures += failed
-            # CPython 3.11 itself loses a block now and then when it unwinds Python frames. A leak of ours would show in each of the two sweeps.
+            # CPython 3.11 itself loses a block now and then when it unwinds Python frames, of which "rebuild" has most. A leak of ours would show
+            # in each of the two sweeps.
+            most = 20 + (failed if name == "rebuild" else failed // 2)
             if cmpcodec.engine == "cython":
-                assert grown <= 20 + 3 * failed // 4, f"{name}: {grown} blocks more after two sweeps of {tried}"
+                assert grown <= most, f"{name}: {grown} blocks more after two sweeps of {tried}"
     assert failures >= 3000

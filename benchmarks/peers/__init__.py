@@ -53,9 +53,17 @@ class Peer:
         """Serialise a decoded message again."""
         raise Unsupported("does not serialise PKIMessage")
 
-    def build(self, plain: dict[str, Any]) -> bytes:
-        """Build and serialise the ir whose plain values `benchmarks.plain` lists."""
+    def prepare(self, plain: dict[str, Any]) -> Any:
+        """Turn the values that `benchmarks.plain` lists into what this interface starts from; not timed."""
+        return plain
+
+    def build(self, prepared: Any) -> bytes:
+        """Build and serialise the ir from prepared values, in the quickest way that the interface offers."""
         raise Unsupported("no build from values")
+
+    def construct(self, prepared: Any) -> bytes:
+        """Build and serialise it by a call for each record; most interfaces know no other way."""
+        return self.build(prepared)
 
     def describe(self, value: Any) -> Description:
         """Say how one of its values is read: see `benchmarks.reading`."""

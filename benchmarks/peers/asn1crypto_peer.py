@@ -358,51 +358,51 @@ class Asn1Crypto(Peer):
             return bits if len(leaf) % 8 else bits.to_bytes(len(leaf) // 8, "big")
         return None if leaf == b"\x05\x00" else leaf
 
-    def build(self, plain: dict[str, Any]) -> bytes:
+    def build(self, prepared: dict[str, Any]) -> bytes:
         null = core.Null()
         parameters = PBMParameter(
             {
-                "salt": plain["salt"],
-                "owf": {"algorithm": plain["owf"]},
-                "iteration_count": plain["iterations"],
-                "mac": {"algorithm": plain["mac"]},
+                "salt": prepared["salt"],
+                "owf": {"algorithm": prepared["owf"]},
+                "iteration_count": prepared["iterations"],
+                "mac": {"algorithm": prepared["mac"]},
             }
         )
         header = {
-            "pvno": plain["pvno"],
-            "sender": x509.GeneralName("directory_name", _name(plain["sender"])),
-            "recipient": x509.GeneralName("directory_name", _name(plain["recipient"])),
-            "message_time": plain["message_time"],
-            "protection_alg": {"algorithm": plain["protection_algorithm"], "parameters": parameters},
-            "sender_kid": plain["sender_kid"],
-            "transaction_id": plain["transaction_id"],
-            "sender_nonce": plain["sender_nonce"],
+            "pvno": prepared["pvno"],
+            "sender": x509.GeneralName("directory_name", _name(prepared["sender"])),
+            "recipient": x509.GeneralName("directory_name", _name(prepared["recipient"])),
+            "message_time": prepared["message_time"],
+            "protection_alg": {"algorithm": prepared["protection_algorithm"], "parameters": parameters},
+            "sender_kid": prepared["sender_kid"],
+            "transaction_id": prepared["transaction_id"],
+            "sender_nonce": prepared["sender_nonce"],
         }
-        before, after = plain["validity"]
+        before, after = prepared["validity"]
         template = {
             "validity": {
                 "not_before": x509.Time("utc_time", before),
                 "not_after": x509.Time("utc_time", after),
             },
-            "subject": _name(plain["subject"]),
+            "subject": _name(prepared["subject"]),
             "public_key": {
-                "algorithm": {"algorithm": plain["key_algorithm"], "parameters": null},
-                "public_key": plain["public_key"],
+                "algorithm": {"algorithm": prepared["key_algorithm"], "parameters": null},
+                "public_key": prepared["public_key"],
             },
-            "extensions": [{"extn_id": oid, "extn_value": content} for oid, content in plain["extensions"]],
+            "extensions": [{"extn_id": oid, "extn_value": content} for oid, content in prepared["extensions"]],
         }
         proof = POPOSigningKey(
             {
-                "algorithm_identifier": {"algorithm": plain["signature_algorithm"], "parameters": null},
-                "signature": plain["signature"],
+                "algorithm_identifier": {"algorithm": prepared["signature_algorithm"], "parameters": null},
+                "signature": prepared["signature"],
             }
         )
         request = {
-            "cert_req": {"cert_req_id": plain["cert_req_id"], "cert_template": template},
+            "cert_req": {"cert_req_id": prepared["cert_req_id"], "cert_template": template},
             "popo": ProofOfPossession("signature", proof),
         }
         body = Body("ir", CertReqMessages([request]))
-        return bytes(Message({"header": header, "body": body, "protection": plain["protection"]}).dump())
+        return bytes(Message({"header": header, "body": body, "protection": prepared["protection"]}).dump())
 
 
 _STRINGS = {"UTF8String": "utf8_string", "PrintableString": "printable_string"}

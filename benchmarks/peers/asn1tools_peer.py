@@ -81,47 +81,47 @@ class Asn1Tools(Peer):
             return leaf.replace(tzinfo=datetime.UTC)
         return None if leaf == b"\x05\x00" else leaf
 
-    def build(self, plain: dict[str, Any]) -> bytes:
+    def build(self, prepared: dict[str, Any]) -> bytes:
         encode = self._spec.encode
         null = b"\x05\x00"
         parameters = {
-            "salt": plain["salt"],
-            "owf": {"algorithm": plain["owf"]},
-            "iteration-count": plain["iterations"],
-            "mac": {"algorithm": plain["mac"]},
+            "salt": prepared["salt"],
+            "owf": {"algorithm": prepared["owf"]},
+            "iteration-count": prepared["iterations"],
+            "mac": {"algorithm": prepared["mac"]},
         }
         header = {
-            "pvno": plain["pvno"],
-            "sender": ("directory-name", self._name(plain["sender"])),
-            "recipient": ("directory-name", self._name(plain["recipient"])),
-            "message-time": plain["message_time"],
+            "pvno": prepared["pvno"],
+            "sender": ("directory-name", self._name(prepared["sender"])),
+            "recipient": ("directory-name", self._name(prepared["recipient"])),
+            "message-time": prepared["message_time"],
             "protection-alg": {
-                "algorithm": plain["protection_algorithm"],
+                "algorithm": prepared["protection_algorithm"],
                 "parameters": encode("PBMParameter", parameters),
             },
-            "sender-kid": plain["sender_kid"],
-            "transaction-id": plain["transaction_id"],
-            "sender-nonce": plain["sender_nonce"],
+            "sender-kid": prepared["sender_kid"],
+            "transaction-id": prepared["transaction_id"],
+            "sender-nonce": prepared["sender_nonce"],
         }
-        before, after = plain["validity"]
+        before, after = prepared["validity"]
         template = {
             "validity": {"not-before": ("utc-time", before), "not-after": ("utc-time", after)},
-            "subject": self._name(plain["subject"]),
+            "subject": self._name(prepared["subject"]),
             "public-key": {
-                "algorithm": {"algorithm": plain["key_algorithm"], "parameters": null},
-                "subject-public-key": _bits(plain["public_key"]),
+                "algorithm": {"algorithm": prepared["key_algorithm"], "parameters": null},
+                "subject-public-key": _bits(prepared["public_key"]),
             },
-            "extensions": [{"extn-id": oid, "extn-value": content} for oid, content in plain["extensions"]],
+            "extensions": [{"extn-id": oid, "extn-value": content} for oid, content in prepared["extensions"]],
         }
         proof = {
-            "algorithm-identifier": {"algorithm": plain["signature_algorithm"], "parameters": null},
-            "signature": _bits(plain["signature"]),
+            "algorithm-identifier": {"algorithm": prepared["signature_algorithm"], "parameters": null},
+            "signature": _bits(prepared["signature"]),
         }
         request = {
-            "cert-req": {"cert-req-id": plain["cert_req_id"], "cert-template": template},
+            "cert-req": {"cert-req-id": prepared["cert_req_id"], "cert-template": template},
             "popo": ("signature", proof),
         }
-        message = {"header": header, "body": ("ir", [request]), "protection": _bits(plain["protection"])}
+        message = {"header": header, "body": ("ir", [request]), "protection": _bits(prepared["protection"])}
         return bytes(encode("PKIMessage", message))
 
     def _name(self, parts: list[tuple[str, str, str]]) -> Any:

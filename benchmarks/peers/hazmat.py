@@ -62,47 +62,59 @@ class Hazmat(Peer):
         whole = [expected, *undecoded(expected)]
         return expected == leaf or leaf in [content(one) for one in whole if isinstance(one, bytes) and len(one) > 1]
 
-    def build(self, plain: dict[str, Any]) -> bytes:
-        oid = x509.ObjectIdentifier
-        bits = asn1.BitString
+    def prepare(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """OIDs, times, bit strings and NULL as its own objects."""
+        oid, bits = x509.ObjectIdentifier, asn1.BitString
+        before, after = plain["validity"]
+        ready = dict(plain, null=asn1.Null(), message_time=asn1.GeneralizedTime(plain["message_time"]))
+        ready["validity"] = asn1.UTCTime(before), asn1.UTCTime(after)
+        for name in ("protection_algorithm", "owf", "mac", "key_algorithm", "signature_algorithm"):
+            ready[name] = oid(plain[name])
+        for name in ("public_key", "signature", "protection"):
+            ready[name] = bits(plain[name], 0)
+        for name in ("sender", "recipient", "subject"):
+            ready[name] = [(oid(kind_of), _STRINGS[kind](text)) for kind_of, kind, text in plain[name]]
+        ready["extensions"] = [(oid(extension), octets) for extension, octets in plain["extensions"]]
+        return ready
+
+    def build(self, prepared: dict[str, Any]) -> bytes:
         parameters = types.PBMParameter(
-            salt=plain["salt"],
-            owf=types.Algorithm(algorithm=oid(plain["owf"])),
-            iteration_count=plain["iterations"],
-            mac=types.Algorithm(algorithm=oid(plain["mac"])),
+            salt=prepared["salt"],
+            owf=types.Algorithm(algorithm=prepared["owf"]),
+            iteration_count=prepared["iterations"],
+            mac=types.Algorithm(algorithm=prepared["mac"]),
         )
         header = types.Header(
-            pvno=plain["pvno"],
-            sender=types.DirectoryName(names=_name(plain["sender"])),
-            recipient=types.DirectoryName(names=_name(plain["recipient"])),
-            message_time=asn1.GeneralizedTime(plain["message_time"]),
-            protection_alg=types.PBMAlgorithm(algorithm=oid(plain["protection_algorithm"]), parameters=parameters),
-            sender_kid=plain["sender_kid"],
-            transaction_id=plain["transaction_id"],
-            sender_nonce=plain["sender_nonce"],
+            pvno=prepared["pvno"],
+            sender=types.DirectoryName(names=_name(prepared["sender"])),
+            recipient=types.DirectoryName(names=_name(prepared["recipient"])),
+            message_time=prepared["message_time"],
+            protection_alg=types.PBMAlgorithm(algorithm=prepared["protection_algorithm"], parameters=parameters),
+            sender_kid=prepared["sender_kid"],
+            transaction_id=prepared["transaction_id"],
+            sender_nonce=prepared["sender_nonce"],
         )
-        before, after = plain["validity"]
-        null = asn1.Null()
+        before, after = prepared["validity"]
+        null = prepared["null"]
         template = types.CertTemplate(
-            validity=types.OptionalValidity(not_before=asn1.UTCTime(before), not_after=asn1.UTCTime(after)),
-            subject=_name(plain["subject"]),
+            validity=types.OptionalValidity(not_before=before, not_after=after),
+            subject=_name(prepared["subject"]),
             public_key=types.PublicKeyInfo(
-                algorithm=types.Algorithm(algorithm=oid(plain["key_algorithm"]), parameters=null),
-                public_key=bits(plain["public_key"], 0),
+                algorithm=types.Algorithm(algorithm=prepared["key_algorithm"], parameters=null),
+                public_key=prepared["public_key"],
             ),
             extensions=[
-                types.Extension(extn_id=oid(extension), extn_value=content)
-                for extension, content in plain["extensions"]
+                types.Extension(extn_id=extension, extn_value=octets) for extension, octets in prepared["extensions"]
             ],
         )
         request = types.CertReqMsg(
-            cert_req=types.CertRequest(cert_req_id=plain["cert_req_id"], cert_template=template),
+            cert_req=types.CertRequest(cert_req_id=prepared["cert_req_id"], cert_template=template),
             popo=types.POPOSigningKey(
-                algorithm_identifier=types.Algorithm(algorithm=oid(plain["signature_algorithm"]), parameters=null),
-                signature=bits(plain["signature"], 0),
+                algorithm_identifier=types.Algorithm(algorithm=prepared["signature_algorithm"], parameters=null),
+                signature=prepared["signature"],
             ),
         )
-        message = types.Message(header=header, body=types.Ir(ir=[request]), protection=bits(plain["protection"], 0))
+        message = types.Message(header=header, body=types.Ir(ir=[request]), protection=prepared["protection"])
         return asn1.encode_der(message)
 
 
@@ -113,11 +125,8 @@ _STRINGS: dict[str, Any] = {
 }
 
 
-def _name(parts: list[tuple[str, str, str]]) -> Any:
-    return [
-        asn1.SetOf([types.AttributeTypeAndValue(type=x509.ObjectIdentifier(oid), value=_STRINGS[kind](text))])
-        for oid, kind, text in parts
-    ]
+def _name(parts: list[tuple[Any, Any]]) -> Any:
+    return [asn1.SetOf([types.AttributeTypeAndValue(type=oid, value=value)]) for oid, value in parts]
 
 
 def _parsed(value: Any, oid: str, raw: str, name: str, spec: type) -> Inner:

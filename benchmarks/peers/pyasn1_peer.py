@@ -52,47 +52,60 @@ class PyASN1(Peer):
             return content(der) if der[0] == 0xA0 else der
         return None if leaf == b"\x05\x00" else leaf
 
-    def build(self, plain: dict[str, Any]) -> bytes:
-        message = self._spec.clone()
-        _fill_header(message["header"], plain)
-        request = message["body"]["ir"][0]
-        request["certReq"]["certReqId"] = plain["cert_req_id"]
-        template = request["certReq"]["certTemplate"]
+    def prepare(self, plain: dict[str, Any]) -> dict[str, Any]:
+        """Times as text, bit strings, strings of names and NULL as its own objects; it makes an OID of text itself."""
         before, after = plain["validity"]
-        template["validity"]["notBefore"]["utcTime"] = before.strftime(_UTC_TIME)
-        template["validity"]["notAfter"]["utcTime"] = after.strftime(_UTC_TIME)
-        _fill_name(template["subject"], plain["subject"])
+        ready = dict(plain, null=univ.Any(b"\x05\x00"))
+        ready["message_time"] = plain["message_time"].strftime("%Y" + _UTC_TIME[2:])
+        ready["validity"] = before.strftime(_UTC_TIME), after.strftime(_UTC_TIME)
+        for name in ("public_key", "signature"):
+            ready[name] = univ.BitString.fromOctetString(plain[name])
+        ready["protection"] = self._spec.clone()["protection"].clone(hexValue=plain["protection"].hex())
+        for name in ("sender", "recipient", "subject"):
+            ready[name] = [(oid, _STRINGS[kind](text)) for oid, kind, text in plain[name]]
+        return ready
+
+    def build(self, prepared: dict[str, Any]) -> bytes:
+        message = self._spec.clone()
+        _fill_header(message["header"], prepared)
+        request = message["body"]["ir"][0]
+        request["certReq"]["certReqId"] = prepared["cert_req_id"]
+        template = request["certReq"]["certTemplate"]
+        before, after = prepared["validity"]
+        template["validity"]["notBefore"]["utcTime"] = before
+        template["validity"]["notAfter"]["utcTime"] = after
+        _fill_name(template["subject"], prepared["subject"])
         public_key = template["publicKey"]
-        public_key["algorithm"]["algorithm"] = plain["key_algorithm"]
-        public_key["algorithm"]["parameters"] = univ.Any(b"\x05\x00")
-        public_key["subjectPublicKey"] = univ.BitString.fromOctetString(plain["public_key"])
-        for index, (oid, octets) in enumerate(plain["extensions"]):
+        public_key["algorithm"]["algorithm"] = prepared["key_algorithm"]
+        public_key["algorithm"]["parameters"] = prepared["null"]
+        public_key["subjectPublicKey"] = prepared["public_key"]
+        for index, (oid, octets) in enumerate(prepared["extensions"]):
             extension = template["extensions"][index]
             extension["extnID"] = oid
             extension["extnValue"] = octets
         proof = request["popo"]["signature"]
-        proof["algorithmIdentifier"]["algorithm"] = plain["signature_algorithm"]
-        proof["algorithmIdentifier"]["parameters"] = univ.Any(b"\x05\x00")
-        proof["signature"] = univ.BitString.fromOctetString(plain["signature"])
-        message["protection"] = message["protection"].clone(hexValue=plain["protection"].hex())
+        proof["algorithmIdentifier"]["algorithm"] = prepared["signature_algorithm"]
+        proof["algorithmIdentifier"]["parameters"] = prepared["null"]
+        proof["signature"] = prepared["signature"]
+        message["protection"] = prepared["protection"]
         return bytes(encoder.encode(message))
 
 
-def _fill_header(header: Any, plain: dict[str, Any]) -> None:
-    header["pvno"] = plain["pvno"]
-    _fill_name(header["sender"]["directoryName"], plain["sender"])
-    _fill_name(header["recipient"]["directoryName"], plain["recipient"])
-    header["messageTime"] = plain["message_time"].strftime("%Y" + _UTC_TIME[2:])
-    header["protectionAlg"]["algorithm"] = plain["protection_algorithm"]
+def _fill_header(header: Any, prepared: dict[str, Any]) -> None:
+    header["pvno"] = prepared["pvno"]
+    _fill_name(header["sender"]["directoryName"], prepared["sender"])
+    _fill_name(header["recipient"]["directoryName"], prepared["recipient"])
+    header["messageTime"] = prepared["message_time"]
+    header["protectionAlg"]["algorithm"] = prepared["protection_algorithm"]
     parameters = rfc9810.PBMParameter()
-    parameters["salt"] = plain["salt"]
-    parameters["owf"]["algorithm"] = plain["owf"]
-    parameters["iterationCount"] = plain["iterations"]
-    parameters["mac"]["algorithm"] = plain["mac"]
+    parameters["salt"] = prepared["salt"]
+    parameters["owf"]["algorithm"] = prepared["owf"]
+    parameters["iterationCount"] = prepared["iterations"]
+    parameters["mac"]["algorithm"] = prepared["mac"]
     header["protectionAlg"]["parameters"] = univ.Any(encoder.encode(parameters))
-    header["senderKID"] = plain["sender_kid"]
-    header["transactionID"] = plain["transaction_id"]
-    header["senderNonce"] = plain["sender_nonce"]
+    header["senderKID"] = prepared["sender_kid"]
+    header["transactionID"] = prepared["transaction_id"]
+    header["senderNonce"] = prepared["sender_nonce"]
 
 
 _UTC_TIME = "%y%m%d%H%M%SZ"
@@ -103,12 +116,12 @@ _STRINGS = {
 }
 
 
-def _fill_name(name: Any, parts: list[tuple[str, str, str]]) -> None:
+def _fill_name(name: Any, parts: list[tuple[str, Any]]) -> None:
     sequence = name["rdnSequence"]
-    for index, (oid, kind, text) in enumerate(parts):
+    for index, (oid, value) in enumerate(parts):
         pair = sequence[index][0]
         pair["type"] = oid
-        pair["value"] = univ.Any(encoder.encode(_STRINGS[kind](text)))
+        pair["value"] = univ.Any(encoder.encode(value))
 
 
 def _spelling(value: Any) -> str:

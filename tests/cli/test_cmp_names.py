@@ -70,7 +70,10 @@ def test_names(text: str, name: str) -> None:
         ("/cn=x", "has an attribute of unknown type 'cn'; did you mean CN?"),
         ("/commonname=x", "has an attribute of unknown type 'commonname'; did you mean commonName?"),
         ("/qqqqq=x", "has an attribute of unknown type 'qqqqq'; dotted decimal may stand there, too"),
-        ("/CN=1+qqqqq=x", "has an attribute of unknown type 'qqqqq'; dotted decimal may stand there, too; write \\+ for"),
+        (
+            "/CN=1+qqqqq=x",
+            "has an attribute of unknown type 'qqqqq'; dotted decimal may stand there, too; write \\+ for",
+        ),
         ("/3.1=x", "has an attribute of unknown type '3.1'"),
         ("/1.40=x", "has an attribute of unknown type '1.40'"),
         ("/C=D", "C takes 2 characters, not 1"),
@@ -89,7 +92,10 @@ def test_no_names(text: str, words: str) -> None:
 def test_values_that_are_missing_are_told() -> None:
     told: list[str] = []
     parse_name("/O=/CN=x+OU=", told.append)
-    assert told == ["no value provided for name attribute 'O', skipped", "no value provided for name attribute 'OU', skipped"]
+    assert told == [
+        "no value provided for name attribute 'O', skipped",
+        "no value provided for name attribute 'OU', skipped",
+    ]
 
 
 @openssl
@@ -111,7 +117,9 @@ def test_types_and_lengths_are_those_of_openssl(key: Path, row: tuple[str, str, 
                 assert ours == request.subject.public_bytes()
 
 
-PART = st.sampled_from(["CN", "O", "DC", "C", "UID", "emailAddress", "=", "=", "/", "/", "+", "\\", "DE", "x", " ", "\u00e4", "a b"])
+PART = st.sampled_from(
+    ["CN", "O", "DC", "C", "UID", "emailAddress", "=", "=", "/", "/", "+", "\\", "DE", "x", " ", "\u00e4", "a b"]
+)
 
 
 @openssl

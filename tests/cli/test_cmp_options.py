@@ -35,10 +35,18 @@ def options(folder: Path, config: str, *arguments: str) -> tuple[Options, list[s
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
 def test_every_option_of_openssl_is_in_the_table() -> None:
     done = subprocess.run(["openssl", "cmp", "-help"], capture_output=True, text=True, check=False)
-    theirs = dict(re.findall(r"^ -(\S+)(?: (val|int|nonneg|\+int|intmax|outfile))? ", done.stdout + done.stderr, re.MULTILINE))
+    theirs = dict(
+        re.findall(r"^ -(\S+)(?: (val|int|nonneg|\+int|intmax|outfile))? ", done.stdout + done.stderr, re.MULTILINE)
+    )
     assert len(theirs) > 100
     assert set(theirs) <= set(OPTIONS)
-    kinds = {"": Takes.NOTHING, "val": Takes.TEXT, "nonneg": Takes.NATURAL, "int": Takes.INTEGER, "+int": Takes.POSITIVE}
+    kinds = {
+        "": Takes.NOTHING,
+        "val": Takes.TEXT,
+        "nonneg": Takes.NATURAL,
+        "int": Takes.INTEGER,
+        "+int": Takes.POSITIVE,
+    }
     for name, kind in theirs.items():
         ours, expected = OPTIONS[name].takes, kinds.get(kind, Takes.TEXT)
         if OPTIONS[name].refused:
@@ -85,7 +93,19 @@ def test_the_help(run: Run) -> None:
 
 def test_spellings_of_arguments() -> None:
     given = read_arguments(
-        ["-cmd", "ir", "--subject=/CN=a=b", "-days", "0x10", "-popo=-1", "-implicit_confirm", "-certout", "a", "-certout", "b"]
+        [
+            "-cmd",
+            "ir",
+            "--subject=/CN=a=b",
+            "-days",
+            "0x10",
+            "-popo=-1",
+            "-implicit_confirm",
+            "-certout",
+            "a",
+            "-certout",
+            "b",
+        ]
     )
     assert given == {"cmd": "ir", "subject": "/CN=a=b", "days": 16, "popo": -1, "implicit_confirm": 1, "certout": "b"}
 
@@ -212,7 +232,10 @@ def test_which_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("where", [(), ("default",), ("a",), ("b",), ("default", "a"), ("default", "b"), ("a", "b")])
 def test_precedence_is_that_of_openssl(tmp_path: Path, sections: str, where: tuple[str, ...]) -> None:
     """Asks the real client, by the file that it cannot load."""
-    lines = "".join(f"[{section}]\n" + (f"oldcert = from-{section}\n" if section in where else "") for section in ("default", "a", "b"))
+    lines = "".join(
+        f"[{section}]\n" + (f"oldcert = from-{section}\n" if section in where else "")
+        for section in ("default", "a", "b")
+    )
     (tmp_path / "file.cnf").write_text(lines)
     found, _ = options(tmp_path, lines, "-section", sections)
     command = ["openssl", "cmp", "-config", "file.cnf", "-section", sections, "-cmd", "rr", "-secret", "pass:x"]

@@ -209,6 +209,43 @@ def test_cap_per_address() -> None:
     assert crowd.arrive(Member("b"))
 
 
+def test_memory_for_incomplete_requests() -> None:
+    crowd = Crowd(ServerLimits(held=100), 100, Clock(), lambda _: None)
+    members = [Member("a") for _ in range(4)]
+    for member in members:
+        assert crowd.arrive(member)
+    crowd.hold(members[1], 40)
+    crowd.hold(members[0], 40)
+    crowd.hold(members[1], 60)
+    assert not any(member.fate for member in members)
+    crowd.hold(members[2], 1)  # the first to begin was the second
+    assert [member.fate for member in members] == ["", "evicted", "", ""]
+    crowd.hold(members[0], 0)
+    crowd.leave(members[2])
+    crowd.hold(members[3], 100)
+    assert members[3].fate == ""
+    crowd.hold(members[3], 101)
+    assert members[3].fate == "evicted"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_many_large_bodies(chunked: bool) -> None:
+    """Bodies that are all but complete may not fill the memory."""
+    metrics = Metrics()
+    gateway = Gateway(FakeResponder(), metrics=metrics)
+    sent = LATE_BODY.replace(b"Length: 1000", b"Length: 200000") + bytes(199_000)
+    if chunked:
+        sent = LATE_BODY.replace(b"Content-Length: 1000", b"Transfer-Encoding: chunked") + b"30d40\r\n" + bytes(199_000)
+    with running(gateway, limits(held=1_000_000)) as server, contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(connect(server)) for _ in range(20)]
+        for connection in slow:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(sent)
+            assert one(server, post(b"abc")).body == b"cba"
+        assert Reader(slow[0]).rest() == b""
+    assert 15 <= counted(metrics, "evicted") <= 17
+
+
 def test_deadlines_by_phase() -> None:
     clock = Clock()
     crowd = Crowd(ServerLimits(header=8, body=20), 100, clock, lambda _: None)

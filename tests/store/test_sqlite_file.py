@@ -186,6 +186,23 @@ def test_another_program_s_database_is_refused_and_left_alone(path: Path) -> Non
     assert path.read_bytes() == before
 
 
+def test_an_empty_database_of_another_program_is_refused(path: Path) -> None:
+    path.touch(0o600)
+    with raw(path) as connection:
+        connection.execute("PRAGMA user_version = 5")
+    with pytest.raises(StoreRefused, match="another program"):
+        SQLiteStore(path)
+
+
+def test_a_file_that_was_taken_away_is_not_made_anew(path: Path) -> None:
+    """A second, empty database would issue and answer as if nothing had ever happened, under the umask's permissions."""
+    with SQLiteStore(path) as store:
+        path.unlink()
+        with pytest.raises(StoreReadOnly, match="unable to open"):
+            store.apply(enrolment(1))
+        assert not path.exists()
+
+
 def test_what_is_no_database_is_left_alone(path: Path) -> None:
     path.touch(0o600)
     path.write_bytes(b"-----BEGIN PRIVATE KEY-----\n" * 100)

@@ -10,7 +10,8 @@ name. The parts, in the order of a message's life:
     fast_tree.pxi     DER -> checked nodes, without recursion
     fast_records.pxi  Source and View, the frozen records
     fast_fields.pxi   Field: the values of their components
-    fast_encode.pxi   values -> DER, written backwards
+    fast_write.pxi    primitive values -> DER, written backwards
+    fast_encode.pxi   records, dicts and lists -> DER
 
 Memory: nodes belong to a Source, which also keeps their bytes; a view points to its node and keeps the Source. Views
 never refer back to the views that hold them, so reference counts alone free them.
@@ -40,7 +41,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_Check, PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from datetime import datetime as _datetime
@@ -65,6 +66,7 @@ import_datetime()
 include "fast_table.pxi"
 include "fast_leaves.pxi"
 include "fast_tree.pxi"
+include "fast_write.pxi"
 include "fast_encode.pxi"
 include "fast_records.pxi"
 include "fast_fields.pxi"

@@ -14,34 +14,10 @@ cdef inline object _value(View owner, const Node* node):
     return view
 
 
-cdef COp* _named(const CPart* place, object oid) except? NULL:
-    # The type that an OBJECT IDENTIFIER names at a place; NULL if it is not known.
-    cdef PyObject* found = _find(<dict>place.opened.met, oid)
-    cdef PyObject* before
-    cdef Opening* lately
-    cdef COp* op
-    if found == NULL:
-        part = (<object>place.opens).part(oid)
-        if part is None:
-            return NULL
-        op = _load(part.op)
-        (<dict>place.opened.met)[oid] = part.op.native
-    else:
-        op = (<Native>found).op
-    lately = &place.opened.lately[(<size_t><PyObject*>oid >> 4) & (LATELY - 1)]
-    before = lately.oid
-    Py_INCREF(oid)          # alive, so that no other object gets its address
-    lately.oid = <PyObject*>oid
-    lately.op = op
-    Py_XDECREF(before)
-    return op
-
-
 cdef object _opened(View owner, const Node* node, const CPart* place, object oid):
     # The value of an open type: as the type that its OID names if it conforms, as a TLV if not.
     cdef Growth g
-    cdef Opening* lately = &place.opened.lately[(<size_t><PyObject*>oid >> 4) & (LATELY - 1)]
-    cdef COp* op = lately.op if lately.oid == <PyObject*>oid else _named(place, oid)
+    cdef COp* op = _named_by(place, oid)
     cdef int verdict
     if op == NULL:
         return _value(owner, node)

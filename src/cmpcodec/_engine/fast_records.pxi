@@ -146,7 +146,16 @@ cdef class View:
         # Calling a record class goes by _called; this is for calls that Python makes by the older way.
         cdef list values = [*args, *components.values()]
         names = tuple([_intern(name) for name in components])
-        self.raw = _construct(_native(type(self)), _items(values), len(args), <PyObject*>names)
+        self.raw = _construct(_native(type(self)), _items(<PyObject*>values), len(args), <PyObject*>names)
+
+    @classmethod
+    def from_plain(cls, plain):
+        """A record from plain values: a dict for a SEQUENCE or CHOICE, a list for a SEQUENCE OF, and so on inside.
+
+        Finished records may stand anywhere among them. All is encoded in one go, without a record for each level:
+        the quickest way to build a message. Raises EncodeError or TypeError like the constructor.
+        """
+        return _from_plain(cls, plain)
 
     @classmethod
     def decode(cls, data, *, limits=DEFAULT_LIMITS, allow=()):
@@ -383,18 +392,6 @@ cdef void _emptied "cmpcodec_emptied"(PyObject* self) noexcept:
     view.source = None
     if view.raw is not None:
         view.raw = None
-
-
-cdef object _called "cmpcodec_called"(PyObject* cls, PyObject** args, size_t count, PyObject* names):
-    # A new record, from the arguments of its constructor.
-    cdef bytes raw = _construct(_native(<object>cls), args, count, names)
-    cdef View view = _new(<object>cls, View, ())
-    view.raw = raw
-    return view
-
-
-cdef extern from "Python.h":
-    PyObject** _items "PySequence_Fast_ITEMS"(object values) noexcept
 
 
 def adopt(cls):

@@ -55,6 +55,7 @@ cdef struct COp:
     uint8_t size        # number of parts
     uint8_t required    # SEQUENCE: components up to the last one that may not be absent
     uint8_t sized       # whether low and high have to be looked at
+    uint32_t needed     # SEQUENCE: bit k is set if component k may not be absent
     int64_t low
     int64_t high        # -1: MAX
     int64_t limit       # -1: none
@@ -178,24 +179,47 @@ cdef COp* _load_op(object op, dict fresh) except NULL:
         _load_part(&c.parts[i], op.parts[i], fresh)
         if c.kind == SEQUENCE and not c.parts[i].optional:
             c.required = i + 1
+            c.needed |= <uint32_t>1 << i
     c.size = len(op.parts)
     _load_part(&c.root, op.root, fresh)
     return c
 
 
-cdef PyObject* LAST_CLASS = NULL    # what _native answered last; servers decode one type again and again
-cdef COp* LAST_OP = NULL
+cdef inline size_t _place_of(PyObject* thing, size_t places) noexcept nogil:
+    # Where a table of things met last has its only place for this one; `places` is a power of two.
+    cdef size_t address = <size_t>thing
+    return ((address >> 4) ^ (address >> 12)) & (places - 1)
+
+
+cdef inline void _exchange(PyObject** place, object thing) noexcept:
+    # Keep this thing in place of another.
+    cdef PyObject* old = place[0]
+    Py_INCREF(thing)
+    place[0] = <PyObject*>thing
+    Py_XDECREF(old)
+
+
+cdef enum:
+    LAST_CLASSES = 256          # a power of two
+
+cdef struct LastClass:
+    PyObject* cls
+    COp* op
+
+cdef LastClass LAST[LAST_CLASSES]   # what _native answered last, each in the one place that its address chooses
+memset(LAST, 0, sizeof(LAST))
 
 
 cdef inline COp* _native(object cls) except NULL:
     # The structure of a record class.
-    return LAST_OP if <PyObject*>cls == LAST_CLASS else _looked_up(cls)
+    cdef LastClass* last = &LAST[_place_of(<PyObject*>cls, LAST_CLASSES)]
+    return last.op if last.cls == <PyObject*>cls else _looked_up(cls)
 
 
 cdef COp* _looked_up(object cls) except NULL:
     # Compiles the class when it is first used.
-    global LAST_CLASS, LAST_OP
     cdef PyObject* found = _find(NATIVE, cls)
+    cdef LastClass* last = &LAST[_place_of(<PyObject*>cls, LAST_CLASSES)]
     cdef COp* c
     if found == NULL:
         op = _explained.operation(cls)
@@ -203,9 +227,36 @@ cdef COp* _looked_up(object cls) except NULL:
         NATIVE[cls] = op.native         # keeps class and structure alive for good
     else:
         c = (<Native>found).op
-    LAST_CLASS = <PyObject*>cls
-    LAST_OP = c
+    last.cls = <PyObject*>cls
+    last.op = c
     return c
+
+
+cdef inline COp* _named_by(const CPart* place, object oid) except? NULL:
+    # The type that a str, an OBJECT IDENTIFIER, names at a place; NULL if none is known.
+    cdef Opening* lately = &place.opened.lately[_place_of(<PyObject*>oid, LATELY)]
+    return lately.op if lately.oid == <PyObject*>oid else _met(place, oid)
+
+
+cdef COp* _met(const CPart* place, object oid) except? NULL:
+    # Looks it up, and remembers it for this object unless that brings a __hash__ of its own.
+    cdef bint plain = type(oid) is ObjectIdentifier or type(oid) is str
+    cdef PyObject* found = _find(<dict>place.opened.met, oid) if plain else NULL
+    cdef Opening* lately = &place.opened.lately[_place_of(<PyObject*>oid, LATELY)]
+    cdef COp* op
+    if found != NULL:
+        op = (<Native>found).op
+    else:
+        part = (<object>place.opens).part(oid)
+        if part is None:
+            return NULL
+        op = _load(part.op)
+        if plain:
+            (<dict>place.opened.met)[oid] = part.op.native
+    if plain:
+        lately.op = op
+        _exchange(&lately.oid, oid)     # the object lives on here, so that no other gets its address
+    return op
 
 
 cdef inline bint _announces(const CPart* part, uint8_t octet) noexcept nogil:

@@ -79,15 +79,6 @@ def _shown(value: Any) -> str:
 class Record(View, metaclass=RecordType):
     """A frozen view of one DER value. Equal to another of its class with the same bytes; hashable, picklable."""
 
-    @classmethod
-    def from_plain(cls, plain: Any) -> Self:
-        """A record from plain values: a dict for a SEQUENCE or CHOICE, a list for a SEQUENCE OF, and so on inside.
-
-        Finished records may stand anywhere among them. All is encoded in one go, without a record for each level:
-        the quickest way to build a message. Raises EncodeError or TypeError like the constructor.
-        """
-        return cls(**plain) if isinstance(plain, dict) else cls(plain)
-
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Sequence(Record):

@@ -34,6 +34,8 @@ class ASGIApp:
         self.limits = ServerLimits() if limits is None else limits
         self._crew: Crew | None = None
         self._sweeper = Sweeper(gateway.responder.sweep, self.limits.sweep)
+        if gateway.health is None:
+            gateway.health = lambda: self._sweeper.problem
 
     def start(self) -> None:
         """Begin housekeeping; lifespan.startup calls it."""

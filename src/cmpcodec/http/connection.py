@@ -134,6 +134,8 @@ class Connection(asyncio.Protocol):
         self._advance()
         if self.phase in (Phase.HEADER, Phase.BODY):
             self._acknowledge()
+            chunks = 0 if self._chunks is None else len(self._chunks.body)
+            self._house.crowd.hold(self, len(self._received) + chunks)
 
     def eof_received(self) -> bool:
         """The client sends nothing more; it may still wait for an answer."""
@@ -274,6 +276,7 @@ class Connection(asyncio.Protocol):
         """Have the gateway answer the request that is complete."""
         admitted, gateway = self._admitted, self._house.gateway
         assert admitted is not None
+        self._house.crowd.hold(self, 0)
         self._move(Phase.WORKING)
         if self._transport is not self._tcp:
             self._pause(True)  # else asyncio would end the connection at the client's close_notify, before our answer
@@ -304,6 +307,7 @@ class Connection(asyncio.Protocol):
         keep = head is not None and head.keep_alive and not (self._unread or head.chunked)
         keep = keep and not self._house.closing and bool(self._received or not self._ended)
         self._last = not keep
+        self._house.crowd.hold(self, 0)
         self._move(Phase.SENDING)
         self._write(reply, keep)
         if self._transport.get_write_buffer_size():

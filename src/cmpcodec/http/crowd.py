@@ -65,6 +65,9 @@ class Crowd:
         self._waiting: dict[Phase, dict[Member, float]] = {phase: {} for phase in self._patience}
         self._homes: dict[str, dict[Member, None]] = {}
         self._here = 0
+        self._most_held = limits.held
+        self._held: dict[Member, int] = {}
+        self._held_by_all = 0
 
     def __len__(self) -> int:
         return self._here
@@ -106,12 +109,23 @@ class Crowd:
         if member in self._homes.get(member.address, ()):
             self._wait(member)
 
+    def hold(self, member: Member, octets: int) -> None:
+        """A connection keeps so many octets of an incomplete request; too much for all, and the first to begin goes."""
+        if octets:
+            self._held_by_all += octets - self._held.get(member, 0)
+            self._held[member] = octets
+        elif self._held:
+            self._held_by_all -= self._held.pop(member, 0)
+        while self._held_by_all > self._most_held:
+            self._evict(next(iter(self._held)))
+
     def leave(self, member: Member) -> None:
         """A connection is closed; a second time does nothing."""
         home = self._homes.get(member.address, {})
         if member not in home:
             return
         del home[member]
+        self._held_by_all -= self._held.pop(member, 0)
         if not home:
             del self._homes[member.address]
         if (waiting := self._waiting.get(member.phase)) is not None:

@@ -33,6 +33,8 @@ class ServerLimits:
     has waited longest in its phase without a complete request makes room."""
     connections_per_address: int | None = None
     """Most connections from one address, with the same policy among them; None: no such cap. Beware of NAT."""
+    held: int = 64 * 1024 * 1024
+    """Octets of incomplete requests, all connections together; beyond, the connection goes that began first."""
     threads: int = 8
     """Threads that answer requests. They mostly wait for disks and hash without the GIL."""
     waiting: int = 256
@@ -48,7 +50,7 @@ class ServerLimits:
                 raise ValueError(f"{name} must be more than 0 seconds")
         if self.grace < 0:
             raise ValueError("grace must not be negative")
-        for name in ("header_bytes", "header_lines", "connections", "threads", "waiting", "retry_after"):
+        for name in ("header_bytes", "header_lines", "connections", "held", "threads", "waiting", "retry_after"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
         if self.connections_per_address is not None and self.connections_per_address < 1:

@@ -193,27 +193,30 @@ def _ignore(event: str) -> None:
 
 def _bind(host: str, port: int) -> list[socket.socket]:
     """A socket for each address of a host, all on one port; on a system without IPv6 those of IPv4."""
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    sockets: list[socket.socket] = []
-    try:
-        for family, _, _, _, address in dict.fromkeys(found):
-            try:
-                one = socket.socket(family, socket.SOCK_STREAM)
-            except OSError:  # the kernel has no such family
-                continue
-            sockets.append(one)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            one.bind((address[0], port, *address[2:]))
-            port = one.getsockname()[1]
-    except BaseException:
-        for one in sockets:
-            one.close()
-        raise
-    if not sockets:
-        raise OSError(f"{host!r} has no address that can be listened on")
-    return sockets
+    found = dict.fromkeys(socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE))
+    for left in reversed(range(5 if port == 0 else 1)):  # a port that is free on one address may be taken on another
+        sockets: list[socket.socket] = []
+        wanted = port
+        try:
+            for family, _, _, _, address in found:
+                try:
+                    one = socket.socket(family, socket.SOCK_STREAM)
+                except OSError:  # the kernel has no such family
+                    continue
+                sockets.append(one)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                one.bind((address[0], wanted, *address[2:]))
+                wanted = one.getsockname()[1]
+            if sockets:
+                return sockets
+        except OSError:
+            for one in sockets:
+                one.close()
+            if not left:
+                raise
+    raise OSError(f"{host!r} has no address that can be listened on")
 
 
 def _files_for(connections: int) -> int:

@@ -108,6 +108,15 @@ class View:
         _fill(self, _Source(encode(op, arguments(op, args, components)), UNLIMITED, ()), None)
 
     @classmethod
+    def from_plain(cls, plain: Any) -> Self:
+        """A record from plain values: a dict for a SEQUENCE or CHOICE, a list for a SEQUENCE OF, and so on inside.
+
+        Finished records may stand anywhere among them. All is encoded in one go, without a record for each level:
+        the quickest way to build a message. Raises EncodeError or TypeError like the constructor.
+        """
+        return cls(**plain) if isinstance(plain, dict) else cls(plain)
+
+    @classmethod
     def decode(
         cls,
         data: bytes | bytearray | memoryview,

@@ -1,0 +1,121 @@
+"""One conversation of our client with the mock server of `openssl cmp`, over HTTP; prints how it ended, as JSON.
+
+To be run in a network namespace of its own, because that server listens on all interfaces (test_openssl_server.py does it).
+Takes the scenario as JSON: the folder of the keys, options of the server, the request, its arguments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_csr
+
+import cmpcodec as cmp
+from cmpcodec import errors
+from cmpcodec.adapters.driving import run, run_async
+from cmpcodec.client import Enrolment, Settings, enroll, request_pkcs10, revoke, update_key
+from cmpcodec.http.async_transport import AsyncHttpTransport
+from cmpcodec.http.transport import HttpTransport
+from tests.client.peer import Reports
+
+PORT = 8080
+URL = f"http://127.0.0.1:{PORT}/"
+PATIENCE = 60.0
+
+
+def flow_of(scenario: dict[str, Any], folder: Path, reports: Reports) -> Any:
+    key: Any = load_pem_private_key((folder / "new.key").read_bytes(), None)
+    certificate = cmp.Certificate.decode((folder / "new.cer").read_bytes())
+    secret = scenario.get("secret", "mySecret").encode()
+    common: dict[str, Any] = {
+        "credential": cmp.PasswordBasedMAC(secret, sender_kid=b"device-1"),
+        "settings": Settings(report=reports, **scenario.get("settings", {})),
+        **scenario.get("arguments", {}),
+    }
+    if scenario["request"] == "rr":
+        return revoke(certificate, **common)
+    if scenario["request"] == "p10cr":
+        request = load_pem_x509_csr((folder / "new.csr").read_bytes())
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return request_pkcs10(cmp.CertificationRequest.decode(request.public_bytes(Encoding.DER)), **common)
+    if scenario["request"] == "kur":
+        return update_key(certificate, key=key, **common)
+    return enroll(key=key, subject="CN=device-1", body=scenario["request"], **common)
+
+
+def converse(scenario: dict[str, Any], flow: Any, reports: Reports) -> Any:
+    options: dict[str, Any] = {"timeout": PATIENCE, "report": reports} | scenario.get("transport", {})
+    if not scenario.get("async"):
+        with HttpTransport(URL, **options) as send:
+            return run(flow, send, total_timeout=PATIENCE)
+
+    async def program() -> Any:
+        async with AsyncHttpTransport(URL, **options) as send:
+            return await run_async(flow, send, total_timeout=PATIENCE)
+
+    return asyncio.run(program())
+
+
+def outcome(scenario: dict[str, Any], folder: Path) -> dict[str, Any]:
+    reports = Reports()
+    told: dict[str, Any] = {"reports": reports.lines}
+    try:
+        result = converse(scenario, flow_of(scenario, folder, reports), reports)
+    except cmp.CMPError as error:
+        told |= {"end": type(error).__name__, "text": str(error)}
+        if isinstance(error, errors.RequestRejected):
+            told |= {"authenticated": error.authenticated}
+    else:
+        told |= {"end": type(result).__name__, "status": int(result.status_info.status)}
+        if isinstance(result, Enrolment):
+            told |= {
+                "confirmation": result.confirmation.value,
+                "certificate": result.certificate.der.hex(),
+                **{
+                    name: [one.der.hex() for one in getattr(result, name)]
+                    for name in ("chain", "ca_pubs", "extra_certs")
+                },
+            }
+    return told
+
+
+def wait_until_it_listens(server: subprocess.Popen[bytes]) -> None:
+    for _ in range(int(PATIENCE / 0.02)):
+        assert server.poll() is None, "the server of openssl has ended"
+        try:
+            socket.create_connection(("127.0.0.1", PORT), PATIENCE).close()
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError("the server of openssl does not listen")
+
+
+def main() -> None:
+    scenario = json.loads(sys.argv[1])
+    folder = Path(scenario["folder"])
+    options = ["-srv_secret", "pass:mySecret", "-srv_ref", "server", *scenario.get("server", [])]
+    if "-rsp_cert" not in options:
+        options += ["-rsp_cert", "new.pem"]
+    command = ["openssl", "cmp", "-config", "", "-port", str(PORT), *options]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
+            wait_until_it_listens(server)
+            print(json.dumps(outcome(scenario, folder)))
+        finally:
+            server.kill()
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()

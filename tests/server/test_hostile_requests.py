@@ -1,0 +1,130 @@
+"""Authentic messages whose content is hostile: everything gets an answer, and nothing makes the server fail.
+
+What is wrong in them is the requester's fault: systemFailure, or a `detail` for the operator, means that a request
+got at something that was not prepared for it.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import cmpcodec as cmp
+from cmpcodec.cmp import PKIBody
+from cmpcodec.server import Answer
+from cmpcodec.store import MemoryStore
+from tests.server.support import Device, Server, cert_request, pkcs10, rev_details
+from tests.strategies import records
+
+VECTORS = sorted((Path(__file__).parent.parent / "vectors").glob("*.der"))
+
+
+def checked(device: Device, message: cmp.PKIMessage) -> Answer:
+    """The answer to a message that is protected by the device's secret."""
+    answer = device.server.respond(cmp.protect(message, device.credential).der)
+    assert answer.detail == "", answer
+    assert answer.fail_info is None or cmp.PKIFailureInfo.SYSTEM_FAILURE not in answer.fail_info
+    received = cmp.decode(answer.der)
+    cmp.verify(received, cmp.PasswordBasedMAC(device.secret))
+    assert answer.requester == "kid:646576696365"
+    assert received.body.name == answer.body
+    issuer = device.server.issuer.der
+    for serial in answer.serials:
+        assert device.server.store.certificate(issuer, serial) is not None
+    return answer
+
+
+@pytest.fixture(scope="module")
+def module_server() -> Server:
+    return Server(MemoryStore())
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda path: path.stem)
+def test_every_vector_protected_with_the_right_secret(module_server: Server, vector: Path) -> None:
+    try:
+        message = cmp.decode(vector.read_bytes())
+    except cmp.DecodeError:
+        pytest.skip("no PKIMessage: test_strangers has those")
+    device = Device(module_server)
+    checked(device, message)
+    header = message.header.replace(
+        pvno=2,
+        sender_kid=device.kid,
+        transaction_id=device.transaction_id,
+        sender_nonce=os.urandom(16),
+        recip_nonce=None,
+        message_time=None,
+        general_info=None,
+    )
+    checked(device, message.replace(header=header))
+
+
+def fresh(body: PKIBody, device: Device, recip_nonce: bytes | None = None) -> cmp.PKIMessage:
+    return cmp.decode(device.message(body, credential=None, recip_nonce=recip_nonce))
+
+
+@settings(max_examples=200, deadline=None)
+@given(body=records(PKIBody))
+def test_any_body(body: PKIBody) -> None:
+    with closing(MemoryStore()) as store:
+        device = Device(Server(store))
+        checked(device, fresh(body, device))
+
+
+@settings(max_examples=60, deadline=None)
+@given(body=records(PKIBody), state=st.sampled_from(["unconfirmed", "finished"]))
+def test_any_body_within_a_transaction(body: PKIBody, state: str) -> None:
+    with closing(MemoryStore()) as store:
+        device = Device(Server(store))
+        certificate = device.enroll()
+        if state == "finished":
+            device.confirm((0, certificate))
+        checked(device, fresh(body, device, device.server_nonce))
+
+
+@settings(max_examples=100, deadline=None)
+@given(header=records(cmp.PKIHeader))
+def test_any_header(header: cmp.PKIHeader) -> None:
+    with closing(MemoryStore()) as store:
+        device = Device(Server(store))
+        message = cmp.PKIMessage(header=header.replace(sender_kid=device.kid), body=fresh_body())
+        checked(device, message)
+
+
+def fresh_body() -> PKIBody:
+    return PKIBody.from_plain({"ir": [cert_request()]})
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_mutants_protected_with_the_right_secret(data: st.DataObject) -> None:
+    """One to three octets of a message exchanged; those that are still strict DER get the right MAC."""
+    with closing(MemoryStore()) as store:
+        server = Server(store)
+        device = Device(server)
+        kind = data.draw(st.sampled_from(["ir", "kur", "p10cr", "rr", "cert_conf"]))
+        serial = 77
+        contents = {
+            "ir": [cert_request(validity={"not_after": {"utc_time": server.clock()}})],
+            "kur": [cert_request(old=(server.issuer, serial))],
+            "p10cr": pkcs10(sans=["a.example"]),
+            "rr": [rev_details(server.issuer, serial, 1)],
+            "cert_conf": [{"cert_hash": bytes(32), "cert_req_id": 0}],
+        }
+        if kind == "cert_conf":
+            device.enroll()
+        octets = bytearray(device.message({kind: contents[kind]}, credential=None))
+        for _ in range(data.draw(st.integers(1, 3))):
+            octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+        try:
+            message = cmp.decode(bytes(octets))
+        except cmp.DecodeError:
+            answer = server.respond(bytes(octets))
+            assert answer.fail_info == cmp.PKIFailureInfo.BAD_DATA_FORMAT
+            return
+        checked(device, message)
