@@ -90,7 +90,8 @@ def _collect(package: Any) -> Engine:
     probes = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(probes)
     importlib.import_module("cmpcodec._engine.ops")
-    importlib.import_module("cmpcodec.cli.certificates")  # has record types of its own
+    for name in ("authority.schema", "cli.certificates", "client.certificates"):  # have record types of their own
+        importlib.import_module(f"cmpcodec.{name}")
     asn1 = importlib.import_module("cmpcodec.asn1")
     one = Engine(package.engine, package, probes, {})
     bases = {asn1.Sequence, asn1.SequenceOf, asn1.SetOf, asn1.Choice}

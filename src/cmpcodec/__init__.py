@@ -10,6 +10,9 @@ object identifiers. `engine` says which engine runs, "cython" or "python"; both 
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
 from . import cmp, cms, crmf, oids, pkix
 from ._engine import Child, children, engine
 from ._engine.values import BitString, Limits, NamedBits, ObjectIdentifier
@@ -115,8 +118,14 @@ from .errors import (
     EncodeError,
     InvalidProtection,
     LimitExceeded,
+    LocalProtocolError,
     MissingProtection,
+    PopError,
     ProtectionError,
+    ProtocolError,
+    RemoteProtocolError,
+    RequestRejected,
+    TransportError,
     UnsupportedAlgorithm,
 )
 from .pkix import (
@@ -134,7 +143,51 @@ from .pkix import (
 )
 from .protection import PasswordBasedMAC, ProtectionPolicy, protect, verify
 
+if TYPE_CHECKING:
+    from .adapters.driving import run, run_async
+    from .client import (
+        Confirmation,
+        Enrolment,
+        ProofMethod,
+        Revocation,
+        Settings,
+        Wait,
+        enroll,
+        request_pkcs10,
+        revoke,
+        update_key,
+    )
+    from .http.async_transport import AsyncHttpTransport
+    from .http.transport import HttpTransport
+    from .server import Profile, Responder, SharedSecrets
+
 __version__ = "0.1.0"
+
+_LATER = {
+    "client": (
+        *("Confirmation", "Enrolment", "ProofMethod", "Revocation", "Settings", "Wait"),
+        *("enroll", "request_pkcs10", "revoke", "update_key"),
+    ),
+    "server": ("Profile", "Responder", "SharedSecrets"),
+    "adapters.driving": ("run", "run_async"),
+    "http.transport": ("HttpTransport",),
+    "http.async_transport": ("AsyncHttpTransport",),
+}
+_ROOM_OF = {name: room for room, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Client and server are imported when they are first asked for: who only decodes does not wait for them."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(_import_module(f".{_ROOM_OF[name]}", __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 decode = PKIMessage.decode
 """Decode a PKIMessage from strict DER: `PKIMessage.decode`."""
@@ -144,6 +197,7 @@ __all__ = [
     "TLV",
     "Action",
     "AlgorithmIdentifier",
+    "AsyncHttpTransport",
     "AuthInfo",
     "BitString",
     "CAKeyUpdAnnContent",
@@ -177,6 +231,7 @@ __all__ = [
     "CertifiedKeyPair",
     "Challenge",
     "Child",
+    "Confirmation",
     "Controls",
     "Crls",
     "DHBMParameter",
@@ -186,6 +241,7 @@ __all__ = [
     "EncodeError",
     "EncryptedKey",
     "EncryptedValue",
+    "Enrolment",
     "ErrorMsgContent",
     "Extension",
     "Extensions",
@@ -195,6 +251,7 @@ __all__ = [
     "GeneralInfo",
     "GeneralName",
     "GeneralNames",
+    "HttpTransport",
     "Identifier",
     "InfoTypeAndValue",
     "InvalidProtection",
@@ -205,6 +262,7 @@ __all__ = [
     "KeyRecRepContent",
     "LimitExceeded",
     "Limits",
+    "LocalProtocolError",
     "MissingProtection",
     "Name",
     "NamedBits",
@@ -235,31 +293,43 @@ __all__ = [
     "PollRepContent",
     "PollReq",
     "PollReqContent",
+    "PopError",
     "PrivateKeyInfo",
+    "Profile",
+    "ProofMethod",
     "ProofOfPossession",
     "ProtectedPart",
     "ProtectionError",
     "ProtectionPolicy",
+    "ProtocolError",
     "PubInfos",
     "PubMethod",
     "Rand",
     "Record",
     "RegInfo",
     "RelativeDistinguishedName",
+    "RemoteProtocolError",
+    "RequestRejected",
+    "Responder",
     "RevAnnContent",
     "RevCerts",
     "RevDetails",
     "RevRepContent",
     "RevReqContent",
     "RevStatus",
+    "Revocation",
     "RootCaKeyUpdateContent",
+    "Settings",
+    "SharedSecrets",
     "SignKeyPairTypesValue",
     "SinglePubInfo",
     "SubjectPublicKeyInfo",
     "SubsequentMessage",
     "SuppLangTagsValue",
+    "TransportError",
     "UnsupportedAlgorithm",
     "UnsupportedOIDsValue",
+    "Wait",
     "__version__",
     "children",
     "cmp",
@@ -267,8 +337,14 @@ __all__ = [
     "crmf",
     "decode",
     "engine",
+    "enroll",
     "oids",
     "pkix",
     "protect",
+    "request_pkcs10",
+    "revoke",
+    "run",
+    "run_async",
+    "update_key",
     "verify",
 ]

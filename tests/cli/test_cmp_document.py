@@ -222,7 +222,7 @@ def test_rejection(stage: Stage) -> None:
     result = stage.run(ours(IR), "-rsp_cert cmp_key.crt -pkistatus 2 -failure 9 -statusstring 'not_today'")
     assert result.code == 1
     assert milestones(result.err)[-1] == (
-        "CMP error: request rejected by server:PKIStatus: rejection; PKIFailureInfo: badPOP; StatusString: \"not_today\""
+        'CMP error: request rejected by server:PKIStatus: rejection; PKIFailureInfo: badPOP; StatusString: "not_today"'
     )
 
 
@@ -231,7 +231,9 @@ def test_wrong_secret(stage: Stage) -> None:
     assert result.code == 1
     assert "received ERROR" in result.err
     assert "received PKICONF" not in result.err
-    result = stage.run(ours(IR).replace("mySecret", "other -unprotected_errors"), "-rsp_cert cmp_key.crt -send_unprot_err")
+    result = stage.run(
+        ours(IR).replace("mySecret", "other -unprotected_errors"), "-rsp_cert cmp_key.crt -send_unprot_err"
+    )
     assert result.code == 1
     assert "(not authenticated: anybody may have said it)" in result.err
 
@@ -254,10 +256,14 @@ def test_implicit_confirmation(stage: Stage) -> None:
 
 
 def test_cr_and_p10cr(stage: Stage) -> None:
-    result = stage.run(ours(IR).replace("-cmd ir", "-cmd cr -keep_alive 0 -msg_timeout 60 -total_timeout 120"), "-rsp_cert cmp_key.crt")
+    result = stage.run(
+        ours(IR).replace("-cmd ir", "-cmd cr -keep_alive 0 -msg_timeout 60 -total_timeout 120"), "-rsp_cert cmp_key.crt"
+    )
     assert result.code == 0
     assert result.err.count("connecting to CMP server") == 2
-    result = stage.run(ours(IR).replace("-cmd ir", "-cmd p10cr -csr cmp_key.csr -keep_alive 2"), "-rsp_cert cmp_key.crt")
+    result = stage.run(
+        ours(IR).replace("-cmd ir", "-cmd p10cr -csr cmp_key.csr -keep_alive 2"), "-rsp_cert cmp_key.crt"
+    )
     assert result.code == 0
     assert result.err.count("connecting to CMP server") == 1
     assert "received CP" in result.err

@@ -13,7 +13,7 @@ import pytest
 from cmpcodec.cli.cmp.config_file import ConfigError
 from cmpcodec.cli.cmp.option_table import GROUPS, OPTIONS, Takes
 from cmpcodec.cli.cmp.options import OptionError, Options, help_text, read_arguments, with_config
-from tests.cli.conftest import Run
+from tests.cli.conftest import ROOT, Run
 
 GOLDEN = Path(__file__).parent / "golden" / "cmp-help.txt"
 SUPPORTED = [name for name, option in OPTIONS.items() if not option.refused]
@@ -86,6 +86,12 @@ def test_the_help(run: Run) -> None:
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("usage: cmpcodec cmp -cmd")
     assert max(map(len, GOLDEN.read_text().splitlines())) <= 120
+
+
+def test_the_document_has_all_options() -> None:
+    text = (ROOT / "docs" / "client.md").read_text()
+    for name in OPTIONS:
+        assert re.search(rf"`-{re.escape(name)}`", text), name
 
 
 # --- arguments ---

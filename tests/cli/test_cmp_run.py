@@ -344,7 +344,7 @@ def test_rejections(bench: Bench) -> None:
     assert result.code == 1
     assert "badPOP" not in result.err
     assert "CMP error: the message carries no protection" in result.err
-    assert "-unprotected_errors" in result.err.replace("unprotected_errors would", "-unprotected_errors would")
+    assert "unprotected_errors would show it" in result.err
     result = bench.run(*arguments, "-unprotected_errors", answers=[rejection(bench, secret=None)])
     assert result.code == 1
     assert lines(result)[-1].startswith(f"CMP error: request rejected by server:{SAID} (not authenticated")
@@ -659,6 +659,14 @@ def test_nobody_there(bench: Bench) -> None:
     assert f"CMP DEBUG: connecting to CMP server 127.0.0.1:{port}\n" in result.err
     assert result.err.endswith(f"CMP error: 127.0.0.1:{port}: Connection refused\n")
     assert "pw" not in result.err
+
+
+def test_without_the_extra(bench: Bench) -> None:
+    code = "import sys; sys.modules['h11'] = None; from cmpcodec.cli import main; sys.exit(main(sys.argv[1:]))"
+    arguments = ["cmp", "-config", "", "-cmd", "rr", "-oldcert", "old.pem", "-secret", "pass:x", "-server", "h"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CMP error: the HTTP client of cmpcodec needs the package h11: pip install ")
 
 
 def test_will_contact(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

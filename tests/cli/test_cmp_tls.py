@@ -191,7 +191,10 @@ def test_client_certificate(run: Run, folder: Path, asking: Server) -> None:
     result = revoke(run, folder, url, *trusted, *chain, *locked, "-batch")
     assert result.err.endswith("client.locked is encrypted; name its pass phrase by -tls_keypass\n")
     result = revoke(run, folder, url, *trusted, *chain, "-tls_key", str(folder / "server.key"))
-    assert f"-tls_key: {folder / 'server.key'} cannot be used with {folder / 'client.crt'}: key values mismatch" in result.err
+    assert (
+        f"-tls_key: {folder / 'server.key'} cannot be used with {folder / 'client.crt'}: key values mismatch"
+        in result.err
+    )
 
 
 def test_options_without_tls(run: Run, folder: Path) -> None:

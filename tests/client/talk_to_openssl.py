@@ -1,7 +1,8 @@
-"""One conversation of our client with the mock server of `openssl cmp`, over HTTP; prints how it ended, as JSON.
+"""Conversations of our client with the mock server of `openssl cmp`, over HTTP.
 
 To be run in a network namespace of its own, because that server listens on all interfaces (test_openssl_server.py does it).
-Takes the scenario as JSON: the folder of the keys, options of the server, the request, its arguments.
+Each line of standard input is a scenario in JSON: the folder of the keys, options of the server, the request, its arguments. Each
+line of the output says how it ended.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import load_pem_x509_csr
 
 import cmpcodec as cmp
@@ -44,8 +45,6 @@ def flow_of(scenario: dict[str, Any], folder: Path, reports: Reports) -> Any:
         return revoke(certificate, **common)
     if scenario["request"] == "p10cr":
         request = load_pem_x509_csr((folder / "new.csr").read_bytes())
-        from cryptography.hazmat.primitives.serialization import Encoding
-
         return request_pkcs10(cmp.CertificationRequest.decode(request.public_bytes(Encoding.DER)), **common)
     if scenario["request"] == "kur":
         return update_key(certificate, key=key, **common)
@@ -100,8 +99,7 @@ def wait_until_it_listens(server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server of openssl does not listen")
 
 
-def main() -> None:
-    scenario = json.loads(sys.argv[1])
+def talk(scenario: dict[str, Any]) -> dict[str, Any]:
     folder = Path(scenario["folder"])
     options = ["-srv_secret", "pass:mySecret", "-srv_ref", "server", *scenario.get("server", [])]
     if "-rsp_cert" not in options:
@@ -111,11 +109,12 @@ def main() -> None:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
             wait_until_it_listens(server)
-            print(json.dumps(outcome(scenario, folder)))
+            return outcome(scenario, folder)
         finally:
             server.kill()
             server.wait()
 
 
 if __name__ == "__main__":
-    main()
+    for line in sys.stdin:
+        print(json.dumps(talk(json.loads(line))), flush=True)

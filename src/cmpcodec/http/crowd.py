@@ -111,7 +111,7 @@ class Crowd:
 
     def hold(self, member: Member, octets: int) -> None:
         """A connection keeps so many octets of an incomplete request; too much for all, and the first to begin goes."""
-        if octets:
+        if octets and member in self._homes.get(member.address, ()):
             self._held_by_all += octets - self._held.get(member, 0)
             self._held[member] = octets
         elif self._held:

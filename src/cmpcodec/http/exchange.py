@@ -114,7 +114,8 @@ def _split(url: str, what: str, tls: bool) -> tuple[str, Address, str]:
         parts = urlsplit(url if "://" in url else f"http://{url}", allow_fragments=True)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError(f"{what}: not a URL of the form http[s]://host[:port][/path]") from None  # it may hold a password
+        # The URL, and the error that quotes it, may hold a password.
+        raise ValueError(f"{what}: not a URL of the form http[s]://host[:port][/path]") from None
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"{what}: expected http:// or https://, not {parts.scheme}://")
     if not host or not host.isprintable() or " " in host or port == 0:

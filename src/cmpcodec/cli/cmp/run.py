@@ -52,14 +52,23 @@ def run(options: Options, log: Log) -> bool:
     except RequestRejected as error:
         trust = "" if error.authenticated else " (not authenticated: anybody may have said it)"
         log.error(f"request rejected by server:{described(error.status_info)}{trust}")
-    except (OptionError, CMPError, ValueError) as error:
+    except (OptionError, CMPError, ValueError, ModuleNotFoundError) as error:
         log.error(str(error))
-        for note in getattr(error, "__notes__", ()):
+        for note in (*getattr(error, "__notes__", ()), *_advice(error)):
             log.error(note)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         log.error(f"{where}{error.strerror or error}")
     return False
+
+
+def _advice(error: Exception) -> list[str]:
+    """What to do about an error, where an option can help."""
+    import ssl
+
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        return ["-tls_trusted names a file of authorities to trust, -tls_host the name that the certificate has"]
+    return []
 
 
 def described(info: PKIStatusInfo) -> str:
