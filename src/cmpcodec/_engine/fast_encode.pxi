@@ -5,7 +5,6 @@ cdef enum:
     UNFIT = 1
     LOCAL_OCTETS = 1536
     MAX_PARTS = 32      # components or alternatives; the schema compiler sees to it
-    MAX_LEVELS = 48     # of dicts and lists inside each other that are encoded here
 
 cdef struct Buffer:
     uint8_t* base
@@ -373,8 +372,8 @@ cdef int _put_repeated(Buffer* b, const COp* op, tuple elements, int level) exce
 
 cdef int _put_plain(Buffer* b, const COp* op, object value, int level) except -1:
     # A record from a dict or list instead of the finished record.
-    if level >= MAX_LEVELS:
-        return UNFIT            # the reference engine follows as far as Python can
+    if level >= MAX_PLAIN_LEVELS:
+        return UNFIT
     if op.kind == SEQUENCE or op.kind == CHOICE:
         return _put_named(b, op, <dict>value, level + 1) if type(value) is dict else UNFIT
     if op.kind == SEQUENCE_OF or op.kind == SET_OF:
