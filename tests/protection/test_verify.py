@@ -1,7 +1,7 @@
 """Protection by a shared secret: what is refused before any hash, what a MAC is and what it covers.
 
 Iteration counts, salts, algorithms, comparison, octets that are covered. The MACs that count as right are made by
-hand. What a credential keeps, and what it never shows: test_protection_keys.
+hand. What a credential keeps, and what it never shows: test_keys.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from cmpcodec import (
 )
 from cmpcodec.protection import pbm, protected_part
 from tests.mutations import parse, tlv
-from tests.pbm_by_hand import (
+from tests.protection.by_hand import (
     CONFIRMATION,
     EXAMPLE,
     MESSAGE,
+    OPEN,
     SALT,
     SECRET,
     Work,
@@ -47,17 +48,10 @@ from tests.pbm_by_hand import (
     pbm_algorithm,
     protected_by_hand,
     shared,
-    spy,
 )
 
 EVERY_OID = sorted({value for value in vars(oids).values() if isinstance(value, cmpcodec.ObjectIdentifier)})
 DEFAULT = ProtectionPolicy()
-OPEN = ProtectionPolicy(owfs=DEFAULT.owfs | {"sha1"})
-
-
-@pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    return spy(monkeypatch)
 
 
 def refused(message: PKIMessage, work: Work, policy: ProtectionPolicy = DEFAULT) -> str:
