@@ -13,6 +13,7 @@ import pytest
 import cmpcodec
 from cmpcodec import LimitExceeded, Limits
 from cmpcodec._engine.values import MAX_DEPTH
+from cmpcodec.errors import counted
 from tests.engines import running
 from tests.mutations import length_octets, tlv
 
@@ -100,7 +101,7 @@ def test_depth_by_default() -> None:
 def test_depth_as_asked_for(most: int) -> None:
     if most:
         assert Chain.decode(chain(most), limits=Limits(max_depth=most)).der == chain(most)
-    assert f"more than {most} levels" in refused(Chain, chain(most + 1), Limits(max_depth=most))
+    assert f"more than {counted(most, 'level')}" in refused(Chain, chain(most + 1), Limits(max_depth=most))
 
 
 def test_depth_counts_explicit_tags() -> None:
@@ -167,7 +168,7 @@ def test_nodes_by_default() -> None:
 def test_nodes_as_asked_for(most: int) -> None:
     """Around the sizes at which the compiled engine takes more memory, too."""
     assert len(Values.decode(nodes(most), limits=Limits(max_nodes=most))) == most - 1
-    assert f"more than {most} elements" in refused(Values, nodes(most + 1), Limits(max_nodes=most))
+    assert f"more than {counted(most, 'element')}" in refused(Values, nodes(most + 1), Limits(max_nodes=most))
 
 
 def test_no_nodes_at_all() -> None:
@@ -195,7 +196,7 @@ def test_repeats_as_asked_for(most: int) -> None:
     limits = Limits(max_repeat=most)
     assert len(Bounded.decode(tlv(0x30, b"\1\1\0" * most), limits=limits)) == most
     data = tlv(0x30, b"\1\1\0" * (most + 1))
-    assert refused(Bounded, data, limits) == f"Bounded: more than {most} elements, at byte {len(data) - 3}"
+    assert refused(Bounded, data, limits) == f"Bounded: more than {counted(most, 'element')}, at byte {len(data) - 3}"
 
 
 def test_repeats_never_raise_a_size() -> None:

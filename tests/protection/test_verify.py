@@ -30,6 +30,7 @@ from cmpcodec import (
     protect,
     verify,
 )
+from cmpcodec.errors import counted
 from cmpcodec.protection import pbm, protected_part
 from tests.mutations import parse, tlv
 from tests.protection.by_hand import (
@@ -157,7 +158,7 @@ def test_policy_cannot_admit_what_nobody_can_count(count: int, work: Work) -> No
 @pytest.mark.parametrize("size", [0, 1, 7, 65, 1024, 1025, 100_000])
 def test_salts_beyond_the_bounds_cost_nothing(size: int, work: Work) -> None:
     text = refused(announcing(pbm_algorithm(salt=bytes(size))), work)
-    assert text == f"salt of {size} octets is not between 8 and 64, as the policy demands"
+    assert text == f"salt of {counted(size, 'octet')} is not between 8 and 64, as the policy demands"
 
 
 @pytest.mark.parametrize("size", [8, 9, 16, 20, 64])

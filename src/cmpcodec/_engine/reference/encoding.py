@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import EncodeError
 from ..ops import MISSING, TAG_NULL, Kind, Op, Part
 from ..values import MAX_INPUT, MAX_PLAIN_LEVELS
-from .leaves import Unfit, write
+from .leaves import Unfit, write, wrong_size
 from .tree import UNLIMITED, Refused, grow, header
 
 
@@ -97,7 +97,7 @@ def encode(op: Op, values: Any, level: int = 0) -> bytes:
             octets.append(_part(op.parts[0], value, level))
         path = op.name
         if len(octets) < op.low or (op.high is not None and len(octets) > op.high):
-            raise Unfit(f"{len(octets)} elements do not fit its SIZE")
+            raise Unfit(wrong_size(op, len(octets), "element"))
         return _tlv(op.tag, b"".join(sorted(octets) if op.kind is Kind.SET_OF else octets))
     except Unfit as unfit:
         raise EncodeError(path + unfit.path, unfit.problem) from None

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
-from ...errors import DecodeError, LimitExceeded
+from ...errors import DecodeError, LimitExceeded, counted
 from ..ops import MISSING, Kind, Op, Part
 from ..values import LENIENCIES, Limits
 from .encoding import arguments, encode, length_octets
@@ -193,7 +193,7 @@ class Items(View):
         size, index = len(self), operator.index(index)
         at = index + size if index < 0 else index
         if not 0 <= at < size:
-            raise IndexError(f"{type(self).__name__} has {size} elements, there is no [{index}]")
+            raise IndexError(f"{type(self).__name__} has {counted(size, 'element')}, there is no [{index}]")
         return self._child(at)
 
     def __iter__(self) -> Iterator[Any]:
