@@ -106,3 +106,12 @@ def test_pip_settings_come_from_the_environment_or_pips_files(
     assert dev.pip_setting("index-url") == "https://index.example/simple"
     monkeypatch.setenv("PIP_INDEX_URL", "https://other.example/simple")
     assert dev.pip_setting("index-url") == "https://other.example/simple"
+
+
+def test_tools_that_nobody_may_install_are_told(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain user of a machine without sudo."""
+    monkeypatch.setattr(dev, "missing_tools", lambda: ["gcc", "libc6-dev"])
+    monkeypatch.setattr(dev.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(dev.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+    with pytest.raises(dev.Problem, match=r"no sudo .*\nas root: apt-get install .* gcc libc6-dev\n`--pure` does"):
+        dev.need_compiler(may_install=True)
