@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from benchmarks.engines import load_engine
 from benchmarks.messages import MAIN
+from tests.engines import load_engine
 
 _KINDS = {"utf8_string": "UTF8String", "printable_string": "PrintableString"}
 

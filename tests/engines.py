@@ -1,7 +1,8 @@
 """Both engines in one process: the package as `import cmpcodec` gives it, and a second copy with the other engine.
 
-The second copy is imported while sys.modules hides the first, compiled to the last type, and hidden again: a compiled module can be
-loaded once per process only, so nobody else may do this in the same process. Knows how the engine is chosen, nothing of messages.
+The second copy is imported while sys.modules hides the first, compiled to the last type, and hidden again. A compiled
+module can be loaded once per process only, so everybody who wants both engines (tests, fuzz targets, benchmarks) asks
+here. Knows how the engine is chosen, nothing of messages.
 """
 
 from __future__ import annotations

@@ -88,18 +88,6 @@ def test_no_recursion_error_at_any_depth() -> None:
                     cls.decode(unit * 50_000, limits=limits)
 
 
-def test_values_that_contain_themselves() -> None:
-    """A dict or list in itself is endless: it does not fit, and no RecursionError or crash comes of it."""
-    loop: dict[str, Any] = {}
-    loop["left"] = loop
-    with pytest.raises(cmpcodec.EncodeError):
-        Tree(**loop)
-    items: list[Any] = []
-    items.append(items)
-    with pytest.raises(cmpcodec.EncodeError):
-        cmpcodec.Name(items)
-
-
 # --- Bouncy Castle, Go: the announced length ---
 
 

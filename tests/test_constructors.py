@@ -77,11 +77,11 @@ def test_calls_that_make_no_sense(call: Callable[[], Any], text: str) -> None:
         ({"oid": "1.2.03"}, "oid: not an object identifier in dotted decimal form: '1.2.03'"),
         ({"oid": "1.2.3\n"}, "oid: not an object identifier in dotted decimal form: '1.2.3\\n'"),
         ({"oid": "1.2.٣"}, "oid: not an object identifier in dotted decimal form: '1.2.٣'"),
-        ({"utf8": "\ud800"}, "utf8: character '\\ud800' is not allowed in a UTF8String"),
+        ({"utf8": "\ud800"}, "utf8: character '\\ud800' is not allowed in UTF8String"),
         ({"utf8": b"x"}, "utf8: expected str, not bytes"),
-        ({"printable": "a*b"}, "printable: octet 0x2a is not allowed in a PrintableString"),
-        ({"ia5": "é"}, "ia5: character '\\xe9' is not allowed in a IA5String"),
-        ({"teletex": "€"}, "teletex: character '\\u20ac' is not allowed in a TeletexString"),
+        ({"printable": "a*b"}, "printable: octet 0x2a is not allowed in PrintableString"),
+        ({"ia5": "é"}, "ia5: character '\\xe9' is not allowed in IA5String"),
+        ({"teletex": "€"}, "teletex: character '\\u20ac' is not allowed in TeletexString"),
         ({"utc": datetime(2020, 1, 1)}, "utc: datetime without a time zone; add tzinfo=timezone.utc"),
         ({"utc": datetime(2050, 1, 1, tzinfo=UTC)}, "utc: UTCTime holds whole seconds of the years 1950 to 2049"),
         ({"utc": datetime(2000, 1, 1, 0, 0, 0, 1, UTC)}, "utc: UTCTime holds whole seconds of the years 1950 to 2049"),
@@ -120,7 +120,7 @@ def test_sizes_of_values() -> None:
         with pytest.raises(EncodeError, match=rf"^Sizes\.{next(iter(components))}: "):
             Sizes(**components)
     for items in ([], [1] * 4):
-        with pytest.raises(EncodeError, match=rf"^Small: {len(items)} elements do not fit its SIZE$"):
+        with pytest.raises(EncodeError, match=rf"^Small: {len(items)} elements where 1 to 3 are required$"):
             Small(items)
 
 
@@ -187,7 +187,8 @@ def test_plain_values_stand_for_records() -> None:
         ({"left": {"label": 5}}, "Tree.left.label: expected str, not int"),
         ({"left": {"right": {"left": 5}}}, "Tree.left.right.left: expected Tree, not int"),
         ({"left": {"unknown": 5}}, "Tree.left: Tree() has no component 'unknown'; it has label, left, right"),
-        ({"left": {5: 5}}, "Tree.left: "),
+        ({"left": {5: 5}}, "Tree.left: the names of the components of Tree are texts"),
+        ({"left": {10**5000: 5}}, "Tree.left: the names of the components of Tree are texts"),
         ({"left": []}, "Tree.left: expected Tree, not list"),
         ({"left": [("label", "x")]}, "Tree.left: expected Tree, not list"),
     ],
@@ -204,23 +205,6 @@ def test_plain_values_of_a_choice() -> None:
             EncodeError, match=r"^Outer\.wrapped: Inner\(\) takes exactly one alternative, \d were given$"
         ):
             Outer(wrapped=wrong)
-
-
-@pytest.mark.parametrize("levels", [10, 47, 48, 49, 50, 100])
-def test_plain_values_of_many_levels(levels: int) -> None:
-    """Beyond what the compiled engine encodes in one go, too."""
-    plain: dict[str, Any] = {"label": "end"}
-    record = Tree(label="end")
-    for _ in range(levels):
-        plain = {"right": plain}
-        record = Tree(right=record)
-    assert Tree.from_plain(plain) == record
-    plain = {"label": 5}
-    for _ in range(levels):
-        plain = {"right": plain}
-    with pytest.raises(EncodeError) as caught:
-        Tree(**plain)
-    assert caught.value.path == "Tree" + ".right" * levels + ".label"
 
 
 def test_names_that_are_made_at_run_time() -> None:

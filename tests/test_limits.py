@@ -5,6 +5,7 @@ The numbers stand here once more on purpose: to change a default takes a change 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ import pytest
 import cmpcodec
 from cmpcodec import LimitExceeded, Limits
 from cmpcodec._engine.values import MAX_DEPTH
+from cmpcodec.errors import counted
 from tests.engines import running
 from tests.mutations import length_octets, tlv
 
 TYPES = running().types
-Chain, Values, Bounded, Opened, Guarded, Leaves, Oids = (
-    TYPES[f"probes.{name}"] for name in ("Chain", "Values", "Bounded", "Opened", "Guarded", "Leaves", "Oids")
+Chain, Values, Bounded, Opened, Guarded, Leaves, Oids, Tree = (
+    TYPES[f"probes.{name}"] for name in ("Chain", "Values", "Bounded", "Opened", "Guarded", "Leaves", "Oids", "Tree")
 )
 HUGE = 1 << 40
 WIDE = Limits(HUGE, HUGE, HUGE, HUGE)
@@ -99,7 +101,7 @@ def test_depth_by_default() -> None:
 def test_depth_as_asked_for(most: int) -> None:
     if most:
         assert Chain.decode(chain(most), limits=Limits(max_depth=most)).der == chain(most)
-    assert f"more than {most} levels" in refused(Chain, chain(most + 1), Limits(max_depth=most))
+    assert f"more than {counted(most, 'level')}" in refused(Chain, chain(most + 1), Limits(max_depth=most))
 
 
 def test_depth_counts_explicit_tags() -> None:
@@ -166,7 +168,7 @@ def test_nodes_by_default() -> None:
 def test_nodes_as_asked_for(most: int) -> None:
     """Around the sizes at which the compiled engine takes more memory, too."""
     assert len(Values.decode(nodes(most), limits=Limits(max_nodes=most))) == most - 1
-    assert f"more than {most} elements" in refused(Values, nodes(most + 1), Limits(max_nodes=most))
+    assert f"more than {counted(most, 'element')}" in refused(Values, nodes(most + 1), Limits(max_nodes=most))
 
 
 def test_no_nodes_at_all() -> None:
@@ -194,7 +196,7 @@ def test_repeats_as_asked_for(most: int) -> None:
     limits = Limits(max_repeat=most)
     assert len(Bounded.decode(tlv(0x30, b"\1\1\0" * most), limits=limits)) == most
     data = tlv(0x30, b"\1\1\0" * (most + 1))
-    assert refused(Bounded, data, limits) == f"Bounded: more than {most} elements, at byte {len(data) - 3}"
+    assert refused(Bounded, data, limits) == f"Bounded: more than {counted(most, 'element')}, at byte {len(data) - 3}"
 
 
 def test_repeats_never_raise_a_size() -> None:
@@ -309,6 +311,89 @@ def test_fixed_sizes_hold_for_the_encoder() -> None:
     for oid in ("2." + str((1 << 140) - 80), ".".join(["1"] * 130), "1.2." + str(1 << 140), "1.2" + ".16384" * 171):
         with pytest.raises(cmpcodec.EncodeError, match=r"Oids\[0\]: "):
             Oids([oid])
+
+
+# --- plain values ---
+
+PLAIN = 64
+TOO_DEEP = f"more than {PLAIN} dicts and lists inside each other"
+SHAPES: dict[str, tuple[Any, Any, Callable[[Any], Any], str, str]] = {
+    "dicts": (Tree, {}, lambda inner: {"right": {"left": inner}}, ".right", ".left"),
+    "lists": (Guarded, {}, lambda inner: {"other": [inner]}, ".other", "[0]"),
+    "tuples": (Guarded, {}, lambda inner: {"other": (inner,)}, ".other", "[0]"),
+    "open types": (
+        Opened,
+        {"first": "1.2.3.1", "first_value": 5},
+        lambda inner: {"first": "1.2.3.8", "first_value": {"opened": inner}},
+        ".first_value",
+        ".opened",
+    ),
+}
+"""A record class, its innermost value, what puts two more levels around it, and how these read in a path."""
+
+
+def plain(name: str, levels: int) -> Any:
+    """Plain values with an even number of levels inside."""
+    _, value, around, _, _ = SHAPES[name]
+    for _ in range(levels // 2):
+        value = around(value)
+    return value
+
+
+def path_of(name: str, levels: int) -> str:
+    cls, _, _, outer, inner = SHAPES[name]
+    return cls.__name__ + "".join(inner if level % 2 else outer for level in range(levels))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_levels_of_plain_values(name: str) -> None:
+    cls = SHAPES[name][0]
+    record = cls.from_plain(plain(name, PLAIN))
+    assert record.der == cls(**plain(name, PLAIN)).der
+    if name == "dicts":
+        assert cls.decode(record.der, limits=WIDE) == record
+    for levels in (PLAIN + 2, 1000, 100_000):
+        with pytest.raises(cmpcodec.EncodeError) as caught:
+            cls.from_plain(plain(name, levels))
+        assert caught.value.problem == TOO_DEEP
+        assert caught.value.path == path_of(name, PLAIN + 1)
+
+
+@pytest.mark.parametrize("levels", range(PLAIN - 1, PLAIN + 3))
+def test_what_is_wrong_on_the_last_levels_of_plain_values(levels: int) -> None:
+    value: Any = {"label": 5}
+    for _ in range(levels):
+        value = {"right": value}
+    with pytest.raises(cmpcodec.EncodeError) as caught:
+        Tree.from_plain(value)
+    if levels <= PLAIN:
+        assert str(caught.value) == f"Tree{'.right' * levels}.label: expected str, not int"
+    else:
+        assert str(caught.value) == f"Tree{'.right' * (PLAIN + 1)}: {TOO_DEEP}"
+
+
+def test_records_among_plain_values_have_no_levels() -> None:
+    record = Tree.from_plain(plain("dicts", PLAIN))
+    for _ in range(3):
+        record = Tree.from_plain(plain("dicts", PLAIN - 2) | {"left": record})
+    assert Tree(left=record).left == record
+
+
+def test_plain_values_that_contain_themselves() -> None:
+    loop: dict[str, Any] = {}
+    loop["left"] = loop["right"] = loop
+    with pytest.raises(cmpcodec.EncodeError) as caught:
+        Tree.from_plain(loop)
+    assert str(caught.value) == f"Tree{'.left' * (PLAIN + 1)}: {TOO_DEEP}"
+    items: list[Any] = []
+    items += [{"other": items}] * 3
+    with pytest.raises(cmpcodec.EncodeError) as caught:
+        Guarded(other=items)
+    assert str(caught.value) == f"{path_of('lists', PLAIN + 1)}: {TOO_DEEP}"
+    items = []
+    items.append(items)
+    with pytest.raises(cmpcodec.EncodeError, match=r"^Name\[0\]\[0\]: expected AttributeTypeAndValue, not list$"):
+        cmpcodec.Name(items)
 
 
 # --- Limits that make little sense ---

@@ -402,7 +402,7 @@ def test_tlv(der: bytes) -> None:
     [
         (b"", "TLV: expected a value, found no data, at byte 0"),
         (b"\5", "TLV: header is cut off, at byte 0"),
-        (b"\5\0\0", "TLV: 1 octets after the end of the value, at byte 2"),
+        (b"\5\0\0", "TLV: 1 octet after the end of the value, at byte 2"),
         (b"\x24\0", "TLV: tag 0x24 is not the DER form of its type, at byte 0"),
         ("\5\0", "TLV: expected the DER of one value as bytes, not str"),
         (None, "TLV: expected the DER of one value as bytes, not NoneType"),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import cmpcodec
+from cmpcodec._engine.reference.tree import expected as expected_tags
 from cmpcodec._engine.values import LENIENCIES
 from tests.engines import running
 from tests.mutations import tlv
@@ -78,6 +79,41 @@ def test_broken_rule_inside_an_unknown_value_is_nobodys_business(case: Case) -> 
     wrapped = tlv(0x04, case.data)
     record = TYPES["probes.Opened"].decode(tlv(0x30, bytes.fromhex("06022a03"), wrapped))
     assert record.first_value.content == case.data
+
+
+# --- wording ---
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("bb020500", "expected one of tag [0] to [26], found tag [27], at byte 0"),
+        ("8000", "expected one of tag [0] to [26], found tag [0] in primitive form, at byte 0"),
+        ("bf1b020500", "expected one of tag [0] to [26], found tag 0xbf, at byte 0"),
+        ("3000", "expected one of tag [0] to [26], found SEQUENCE, at byte 0"),
+        ("1000", "expected one of tag [0] to [26], found SEQUENCE in primitive form, at byte 0"),
+        ("", "expected one of tag [0] to [26], found no data, at byte 0"),
+    ],
+)
+def test_the_tags_of_all_bodies_are_told_in_short(data: str, text: str) -> None:
+    with pytest.raises(cmpcodec.DecodeError) as caught:
+        cmpcodec.PKIBody.decode(bytes.fromhex(data))
+    assert str(caught.value) == f"PKIBody: {text}"
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        ("30", "SEQUENCE"),
+        ("80", "tag [0]"),
+        ("a0 81", "one of tag [0], [1]"),
+        ("82 a0 81", "one of tag [0] to [2]"),
+        ("a0 83 82 a5 88 87 86", "one of tag [0], [2], [3], [5] to [8]"),
+        ("02 9e 9d 9c 60 05", "one of INTEGER, NULL, tag 0x60, tag [28] to [30]"),
+    ],
+)
+def test_runs_of_tags_are_told_in_short(octets: str, text: str) -> None:
+    assert expected_tags(frozenset(bytes.fromhex(octets))) == text
 
 
 # --- leniencies ---

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.engines import load_engine
 from benchmarks.peers import Peer
 from benchmarks.reading import Description, Inner, Leaf
+from tests.engines import load_engine
 
 
 class Ours(Peer):

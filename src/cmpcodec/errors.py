@@ -25,6 +25,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 
+def counted(number: int, what: str) -> str:
+    """How a number of things reads in a text: ``1 octet``, ``2 octets``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 class CMPError(Exception):
     """Base of everything that cmpcodec raises on purpose."""
 

@@ -96,7 +96,7 @@ def test_errors_are_objects_too(run: Run, tmp_path: Path) -> None:
     assert malformed["error"] == {
         "kind": "malformed",
         "path": "PKIMessage",
-        "problem": "1 octets after the end of the value",
+        "problem": "1 octet after the end of the value",
         "offset": 819,
         "near": {"offset": 804, "hex": broken.read_bytes()[804:].hex()},
     }

@@ -53,10 +53,10 @@ class Recording(MemoryStore):
 
 
 class SometimesSlow(Delayed):
-    """Takes its time with a subject that is called so."""
+    """Takes its time with an ir whose subject is called so."""
 
     def issue(self, order: Order, now: datetime) -> Issue:
-        slow = order.subject is not None and order.subject.rfc4514() == "CN=slow"
+        slow = order.body == "ir" and order.subject is not None and order.subject.rfc4514() == "CN=slow"
         return super().issue(order if slow else replace(order, asked_at=order.asked_at - timedelta(days=1)), now)
 
     def revoke(self, certificate: IssuedCertificate, reason: int | None, now: datetime, asked_at: datetime) -> None:
@@ -217,7 +217,7 @@ class AnySequence(RuleBasedStateMachine):
     def renew(self, pair: tuple[Device, Certificate], kid: bytes) -> Any:
         serial = pair[1].load().serial_number
         device = Device(self.server, REQUESTERS[kid], kid)
-        answer = self.send(device, {"kur": [cert_request(key=KEYS[2], old=(self.server.issuer, serial))]})
+        answer = self.send(device, {"kur": [cert_request(subject=None, key=KEYS[2], old=(self.server.issuer, serial))]})
         found = self.issued(device, answer, False)
         assert bool(found) == (self.owner[serial] == f"kid:{kid.hex()}" and self.status(pair[1]) == "valid")
         return multiple(*((device, one) for one in found))

@@ -15,9 +15,17 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+import cmpcodec as cmp
+from cmpcodec.server import Answer
+from tests.server.support import Device
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join((str(Path(cmp.__file__).parents[1]), str(ROOT)))}
+"""For processes that run in other folders: they get this cmpcodec, and the tests."""
 OPENSSL = ("openssl", "cmp")
 OURS = (sys.executable, "-m", "cmpcodec", "cmp")
 PATIENCE = 120
@@ -42,6 +50,7 @@ class Served:
             self.process = subprocess.Popen(
                 [*self.program, "--port", "0", *self.arguments],
                 cwd=self.folder,
+                env=ENVIRONMENT,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -56,7 +65,10 @@ class Served:
             if line.startswith("Ctrl-C"):
                 break
         watchdog.cancel()
-        assert self.url, (self.said, self.log())
+        if not self.url:
+            self.process.kill()
+            self.process.communicate()
+            raise AssertionError(f"the server does not start: {self.said} {self.log()}")
         return self
 
     def __exit__(
@@ -110,6 +122,60 @@ class Served:
         return body
 
 
+class Gone(Exception):
+    """The server ended, or closed the connection, before an answer was complete."""
+
+
+class Wire:
+    """One connection to a profile of a running server, kept open between messages; opened anew after `Gone`.
+
+    It stands where a `Device` (tests/server/support.py) expects a server.
+    """
+
+    def __init__(self, port: int, profile: str = "czertainly") -> None:
+        self.port = port
+        self.path = f"/api/v1/protocols/cmp/raProfile/{profile}"
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+    def exchange(self, body: bytes) -> tuple[int, str, bytes]:
+        """POST a body: status, content type, answer. Raises Gone."""
+        try:
+            self._connection.request("POST", self.path, body, {"Content-Type": "application/pkixcmp"})
+            answer = self._connection.getresponse()
+            return answer.status, answer.headers.get("content-type", ""), answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise Gone from error
+
+    def post(self, body: bytes) -> bytes:
+        """The answer to a message, which has to be one. Raises Gone."""
+        status, media, answer = self.exchange(body)
+        assert (status, media) == (200, "application/pkixcmp"), (status, media, answer[:200])
+        return answer
+
+    def respond(self, request: bytes) -> Answer:
+        """What `Device.send` calls."""
+        der = self.post(request)
+        return Answer(der=der, body=cmp.decode(der).body.name)
+
+    def clock(self) -> datetime:
+        """What `Device.message` puts into messageTime."""
+        return datetime.now(UTC).replace(microsecond=0)
+
+    def device(self, secret: bytes = b"mySecret", kid: bytes | None = None) -> Device:
+        """A requester at the other end of this connection, in a new transaction."""
+        return Device(self, secret, kid)  # type: ignore[arg-type]  # it needs no more of a server than is here
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 def run(command: tuple[str, ...] | list[str] | str, folder: Path, code: int | None = 0) -> str:
     """Run a command in a folder; what a terminal would show. `code` is what it has to return, None for anything.
 
@@ -119,7 +185,9 @@ def run(command: tuple[str, ...] | list[str] | str, folder: Path, code: int | No
     ours, its = os.openpty()
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         try:
-            process = subprocess.Popen(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=its, stderr=its)
+            process = subprocess.Popen(
+                words, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=its, stderr=its
+            )
         finally:
             os.close(its)
         watchdog = threading.Timer(PATIENCE, process.kill)

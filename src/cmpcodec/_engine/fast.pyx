@@ -58,6 +58,7 @@ from cmpcodec._engine.reference import tree as _tree
 from cmpcodec.errors import DecodeError as _DecodeError
 from cmpcodec.errors import EncodeError as _EncodeError
 from cmpcodec.errors import LimitExceeded as _LimitExceeded
+from cmpcodec.errors import counted as _counted
 
 Child = _explained.Child
 

@@ -6,7 +6,6 @@
 
 cdef enum:
     MAX_PARTS = 32      # components or alternatives; the schema compiler sees to it
-    MAX_LEVELS = 48     # of dicts and lists inside each other that are encoded here
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(PyObject* value) noexcept
@@ -43,13 +42,12 @@ cdef int _put_part(Buffer* b, const CPart* part, PyObject* value, int level) exc
 
 cdef inline int _put_record(Buffer* b, const COp* op, PyObject* value, int level) except -1:
     # A finished record of that type, or the dict or list that stands for one.
-    # Beyond MAX_LEVELS the reference engine follows, as far as Python can.
     if op.kind == SEQUENCE or op.kind == CHOICE:
         if PyDict_CheckExact(value):
-            return _put_named(b, op, value, level + 1) if level < MAX_LEVELS else UNFIT
+            return _put_named(b, op, value, level + 1) if level < MAX_PLAIN_LEVELS else UNFIT
     elif op.kind == SEQUENCE_OF or op.kind == SET_OF:
         if PyList_Check(value) or PyTuple_Check(value):
-            return _put_listed(b, op, value, level + 1) if level < MAX_LEVELS else UNFIT
+            return _put_listed(b, op, value, level + 1) if level < MAX_PLAIN_LEVELS else UNFIT
     return _put_finished(b, <View>value) if PyObject_TypeCheck(<object>value, <PyTypeObject*>op.cls) else UNFIT
 
 

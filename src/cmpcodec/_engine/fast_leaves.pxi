@@ -15,10 +15,12 @@ cdef enum:
     MAX_TIME_OCTETS = 40
     MAX_INPUT = 0x7FFFFFFF
     MAX_DEPTH = 1024
+    MAX_PLAIN_LEVELS = 64
 
 if (_values.MAX_INTEGER_OCTETS, _values.MAX_OID_OCTETS, _values.MAX_OID_ARCS, _values.MAX_ARC_OCTETS,
-        _values.MAX_TAG_OCTETS, _values.MAX_INPUT, _values.MAX_DEPTH) != (
-        MAX_INTEGER_OCTETS, MAX_OID_OCTETS, MAX_OID_ARCS, MAX_ARC_OCTETS, MAX_TAG_OCTETS, MAX_INPUT, MAX_DEPTH):
+        _values.MAX_TAG_OCTETS, _values.MAX_INPUT, _values.MAX_DEPTH, _values.MAX_PLAIN_LEVELS) != (
+        MAX_INTEGER_OCTETS, MAX_OID_OCTETS, MAX_OID_ARCS, MAX_ARC_OCTETS, MAX_TAG_OCTETS, MAX_INPUT, MAX_DEPTH,
+        MAX_PLAIN_LEVELS):
     raise ImportError("the compiled engine was built for other limits than values.py states; build it again")
 
 cdef enum:

@@ -436,7 +436,7 @@ cdef class Items(View):
         if at < 0:
             at += size
         if not 0 <= at < size:
-            raise IndexError(f"{type(self).__name__} has {size} elements, there is no [{index}]")
+            raise IndexError(f"{type(self).__name__} has {_counted(size, 'element')}, there is no [{index}]")
         return self._kept(node, op, <uint32_t>at, size)
 
     def __iter__(self):

@@ -106,6 +106,12 @@ MAX_INPUT = 0x7FFF_FFFF
 MAX_DEPTH = 1024
 """Sizes that no Limits can raise: beyond them, values are costly and no peer sends them."""
 
+MAX_PLAIN_LEVELS = 64
+"""Dicts and lists inside each other that a constructor follows: enough for all that `Limits` admit by default.
+
+A level of TLVs is written as a dict or list at most, and as one more if it is an alternative of a CHOICE.
+"""
+
 TIME_OFFSET = "time-offset"
 LENIENCIES = frozenset({TIME_OFFSET})
 """Names that `allow` accepts. time-offset: a GeneralizedTime that ends in +hhmm or -hhmm instead of Z."""

@@ -217,7 +217,7 @@ class _Decode:
             return f"the PEM block is a {safe(label)}: try --type {_TYPE_OF_PEM[label]}"
         end = inputs.end_of_value(data, 0)
         if end is not None and end > len(data):
-            return f"cut off: {end - len(data)} of {end} octets are missing"
+            return f"cut off after {len(data)} of {end} octets"
         if data[error.offset :] in (b"\n", b"\r\n"):
             return "a line end follows the DER: a text tool has added it"
         return ""

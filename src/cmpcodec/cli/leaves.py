@@ -12,6 +12,7 @@ from typing import Any
 from .. import oids
 from .._engine.ops import Op
 from .._engine.values import BitString, NamedBits, ObjectIdentifier
+from ..errors import counted
 from .names import rfc_member
 from .terminal import dim, quoted, safe
 
@@ -38,7 +39,7 @@ def leaf(value: Any, op: Op | None, full: bool) -> str:
     if isinstance(value, bytes):
         return octets(value, full)
     if isinstance(value, BitString):
-        unused = dim(f", {value.unused_bits} bits unused") if value.unused_bits else ""
+        unused = dim(f", {counted(value.unused_bits, 'bit')} unused") if value.unused_bits else ""
         return octets(value.data, full) + unused
     assert isinstance(value, datetime)
     return time(value)
@@ -72,7 +73,8 @@ def octets(value: bytes, full: bool) -> str:
     if value.isascii():
         decoded = value.decode("ascii")
         ascii_text = f" {quoted(decoded)}" if decoded.isprintable() else ""
-    return f"{value.hex()}{ascii_text} {dim('(1 byte)' if len(value) == 1 else f'({len(value)} bytes)')}"
+    size = f"({counted(len(value), 'byte')})"
+    return f"{value.hex()}{ascii_text} {dim(size)}"
 
 
 def text(value: str, full: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import cmp, crmf, oids, pkix
 from ..asn1 import Record
+from ..errors import counted
 from .certificates import describe_key, read_certificate, read_crl
 from .leaves import distinguished_name, serial_number
 from .names import rfc_member, rfc_name, rfc_type
@@ -75,7 +76,7 @@ def _body(body: cmp.PKIBody) -> str:
     value = body.value
     match value:
         case crmf.CertReqMessages():
-            return f"{_count(value, 'request')} for {_some(_request(one) for one in value)}"
+            return f"{counted(len(value), 'request')} for {_some(_request(one) for one in value)}"
         case cmp.CertRepMessage():
             return _some(_response(one) for one in value.response) if value.response else "no response"
         case pkix.CertificationRequest():
@@ -86,7 +87,7 @@ def _body(body: cmp.PKIBody) -> str:
             code = "" if value.error_code is None else f" errorCode {value.error_code}"
             return status(value.pki_status_info) + code + details
         case cmp.RevReqContent():
-            return f"{_count(value, 'revocation')} of {_some(_template(one.cert_details) for one in value)}"
+            return f"{counted(len(value), 'revocation')} of {_some(_template(one.cert_details) for one in value)}"
         case cmp.RevRepContent():
             return _some(status(one) for one in value.status)
         case cmp.CertConfirmContent():
@@ -98,7 +99,7 @@ def _body(body: cmp.PKIBody) -> str:
         case cmp.GenMsgContent() | cmp.GenRepContent():
             return _some(oids.name(one.info_type) or str(one.info_type) for one in value) or "empty"
         case cmp.PKIMessages():
-            return f"{_count(value, 'message')}: {_some(_nested(one) for one in value)}"
+            return f"{counted(len(value), 'message')}: {_some(_nested(one) for one in value)}"
         case cmp.KeyRecRepContent():
             return status(value.status)
         case cmp.RevAnnContent():
@@ -108,7 +109,7 @@ def _body(body: cmp.PKIBody) -> str:
         case cmp.CRLAnnContent():
             return _some(_crl(one) for one in value)
         case cmp.POPODecKeyChallContent() | cmp.POPODecKeyRespContent():
-            return _count(value, "challenge" if isinstance(value, cmp.POPODecKeyChallContent) else "response")
+            return counted(len(value), "challenge" if isinstance(value, cmp.POPODecKeyChallContent) else "response")
         case cmp.CAKeyUpdContent():
             return _certificate(value.value.new_with_new)
     return ""
@@ -119,10 +120,6 @@ def _some(texts: Iterable[str], shown: int = 3) -> str:
     every = list(texts)
     more = f" and {len(every) - shown} more" if len(every) > shown else ""
     return "; ".join(every[:shown]) + more
-
-
-def _count(values: Any, what: str) -> str:
-    return f"{len(values)} {what}{'' if len(values) == 1 else 's'}"
 
 
 def _name(name: pkix.Name) -> str:

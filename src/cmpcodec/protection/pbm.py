@@ -17,7 +17,7 @@ from .._engine import pbm_key
 from .._engine.values import ObjectIdentifier
 from ..asn1 import BitString, Record
 from ..crmf import PBMParameter
-from ..errors import InvalidProtection, UnsupportedAlgorithm
+from ..errors import InvalidProtection, UnsupportedAlgorithm, counted
 from ..pkix import AlgorithmIdentifier
 from .policy import MAX_SALT, ProtectionPolicy
 
@@ -272,7 +272,7 @@ def _admit(parameter: PBMParameter, owf: str, mac: str, policy: ProtectionPolicy
         raise UnsupportedAlgorithm(f"iterationCount is not between {low} and {high}, as the policy demands")
     if not policy.min_salt <= len(parameter.salt) <= min(policy.max_salt, MAX_SALT):
         raise UnsupportedAlgorithm(
-            f"salt of {len(parameter.salt)} octets is not between {policy.min_salt} and "
+            f"salt of {counted(len(parameter.salt), 'octet')} is not between {policy.min_salt} and "
             f"{min(policy.max_salt, MAX_SALT)}, as the policy demands"
         )
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import EncodeError
-from ..ops import TAG_NULL, Kind, Op, Part
-from ..values import MAX_INPUT
-from .leaves import Unfit, write
+from ..ops import MISSING, TAG_NULL, Kind, Op, Part
+from ..values import MAX_INPUT, MAX_PLAIN_LEVELS
+from .leaves import Unfit, write, wrong_size
 from .tree import UNLIMITED, Refused, grow, header
 
 
@@ -30,12 +30,48 @@ def _tlv(tag: int, content: bytes) -> bytes:
     return bytes((tag,)) + length_octets(len(content)) + content
 
 
-def encode(op: Op, values: Any) -> bytes:
+def arguments(op: Op, args: tuple[Any, ...], components: dict[str, Any]) -> Any:
+    """Sort the arguments of a constructor into what `encode` takes; TypeError as for any Python call."""
+    name = op.cls.__name__
+    if op.kind is Kind.SEQUENCE or op.kind is Kind.CHOICE:
+        if args:
+            raise TypeError(f"{name}() takes keyword arguments only")
+        values = [components.pop(part.name, part.default if part.optional else MISSING) for part in op.parts]
+        if components:
+            known = ", ".join(part.name for part in op.parts)
+            raise TypeError(f"{name}() has no component {next(iter(components))!r}; it has {known}")
+        if op.kind is Kind.SEQUENCE:
+            lacking = [p.name for p, v in zip(op.parts, values, strict=True) if v is MISSING and not p.optional]
+            if lacking:
+                raise TypeError(f"{name}() lacks {', '.join(lacking)}")
+            return [None if value is MISSING else value for value in values]
+        chosen = [(number, value) for number, value in enumerate(values) if value is not None and value is not MISSING]
+        if len(chosen) != 1:
+            raise TypeError(f"{name}() takes exactly one alternative, {len(chosen)} were given")
+        return chosen[0]
+    if components or len(args) > 1:
+        raise TypeError(
+            f"{name}() takes one positional argument" if op.kind is not Kind.NULL else f"{name}() takes none"
+        )
+    if op.kind is Kind.NULL:
+        if args:
+            raise TypeError(f"{name}() takes no argument")
+        return ()
+    if op.kind is Kind.ANY:
+        if not args:
+            raise TypeError(f"{name}() takes the DER of its value")
+        return args[0]
+    if args and isinstance(args[0], str | bytes):
+        raise TypeError(f"{name}() takes an iterable of its elements, not {type(args[0]).__name__}")
+    return list(args[0]) if args else []
+
+
+def encode(op: Op, values: Any, level: int = 0) -> bytes:
     """DER of a record.
 
     `values` are, by kind: SEQUENCE a value for each component (None: absent); CHOICE the pair (number of the
-    alternative, value); SEQUENCE OF and SET OF the list of elements; ANY its DER; NULL is not looked at.
-    Raises EncodeError.
+    alternative, value); SEQUENCE OF and SET OF the list of elements; ANY its DER; NULL is not looked at. `level` counts
+    the dicts and lists around this one. Raises EncodeError.
     """
     path = op.name
     try:
@@ -43,14 +79,14 @@ def encode(op: Op, values: Any) -> bytes:
             octets = []
             for part, value in zip(op.parts, values, strict=True):
                 path = f"{op.name}.{part.name}"
-                octets.append(_component(part, value, op, values))
+                octets.append(_component(part, value, op, values, level))
             path = op.name
             content = b"".join(octets)
             return _tlv(op.tag, content)
         if op.kind is Kind.CHOICE:
             number, value = values
             path = f"{op.name}.{op.parts[number].name}"
-            return _part(op.parts[number], value)
+            return _part(op.parts[number], value, level)
         if op.kind is Kind.ANY:
             return _any(op, values)
         if op.kind is Kind.NULL:
@@ -58,10 +94,10 @@ def encode(op: Op, values: Any) -> bytes:
         octets = []
         for i, value in enumerate(values):
             path = f"{op.name}[{i}]"
-            octets.append(_part(op.parts[0], value))
+            octets.append(_part(op.parts[0], value, level))
         path = op.name
         if len(octets) < op.low or (op.high is not None and len(octets) > op.high):
-            raise Unfit(f"{len(octets)} elements do not fit its SIZE")
+            raise Unfit(wrong_size(op, len(octets), "element"))
         return _tlv(op.tag, b"".join(sorted(octets) if op.kind is Kind.SET_OF else octets))
     except Unfit as unfit:
         raise EncodeError(path + unfit.path, unfit.problem) from None
@@ -78,7 +114,7 @@ def _any(op: Op, der: Any) -> bytes:
     return octets
 
 
-def _component(part: Part, value: Any, op: Op, values: Sequence[Any]) -> bytes:
+def _component(part: Part, value: Any, op: Op, values: Sequence[Any], level: int) -> bytes:
     if value is None:
         if part.optional:
             return b""
@@ -86,11 +122,11 @@ def _component(part: Part, value: Any, op: Op, values: Sequence[Any]) -> bytes:
     if part.opens is not None:
         opened = part.opens.part(values[part.by])
         if opened is not None and type(value) is not part.op.cls:
-            return _wrap(part, _part(opened, value))
+            return _wrap(part, _part(opened, value, level))
         if not isinstance(getattr(type(value), "_op", None), Op):
             raise Unfit(f"no type is known for the values of {str(values[part.by])[:80]}; give a record or TLV(der)")
         return _wrap(part, value.der)
-    octets = _part(part, value)
+    octets = _part(part, value, level)
     return b"" if part.default_content is not None and _content(octets, part) == part.default_content else octets
 
 
@@ -102,15 +138,13 @@ def _content(octets: bytes, part: Part) -> bytes:
     return octets[content:end]
 
 
-def _part(part: Part, value: Any) -> bytes:
+def _part(part: Part, value: Any, level: int) -> bytes:
     op = part.op
     octets: bytes
     if op.cls is None:
         octets = _tlv(op.tag, write(op, value))
     else:
-        if not issubclass(type(value), op.cls):
-            value = _convert(op, value)
-        octets = value.der
+        octets = value.der if issubclass(type(value), op.cls) else _plain(op, value, level)
     if part.tag != op.tag:
         octets = bytes((part.tag,)) + octets[1:]
     return _wrap(part, octets)
@@ -120,17 +154,25 @@ def _wrap(part: Part, octets: bytes) -> bytes:
     return _tlv(part.outer, octets) if part.outer else octets
 
 
-def _convert(op: Op, value: Any) -> Any:
-    """A record from plain values: a dict for SEQUENCE and CHOICE, a list or tuple for SEQUENCE OF and SET OF."""
+def _plain(op: Op, value: Any, level: int) -> bytes:
+    """DER of a record from plain values: a dict for SEQUENCE and CHOICE, a list or tuple for SEQUENCE OF and SET OF."""
+    named = op.kind in (Kind.SEQUENCE, Kind.CHOICE) and type(value) is dict
+    if not named and not (op.kind in (Kind.SEQUENCE_OF, Kind.SET_OF) and isinstance(value, list | tuple)):
+        raise Unfit(f"expected {op.cls.__name__}, not {type(value).__name__}")
+    if level == MAX_PLAIN_LEVELS:
+        raise Unfit(f"more than {MAX_PLAIN_LEVELS} dicts and lists inside each other")
+    values = _components(op, value) if named else list(value)
     try:
-        if op.kind in (Kind.SEQUENCE, Kind.CHOICE) and type(value) is dict:
-            return op.cls(**value)
-        if op.kind in (Kind.SEQUENCE_OF, Kind.SET_OF) and isinstance(value, list | tuple):
-            return op.cls(value)
+        return encode(op, values, level + 1)
     except EncodeError as error:
         raise Unfit(error.problem, error.path.removeprefix(op.name)) from None
+
+
+def _components(op: Op, given: dict[Any, Any]) -> Any:
+    """What `encode` takes, from the dict that stands for a SEQUENCE or CHOICE."""
+    if not all(isinstance(name, str) for name in given):
+        raise Unfit(f"the names of the components of {op.cls.__name__} are texts")
+    try:
+        return arguments(op, (), dict(given))
     except TypeError as error:
         raise Unfit(str(error)) from None
-    except RecursionError:
-        raise Unfit("plain values inside each other, more levels than Python can follow") from None
-    raise Unfit(f"expected {op.cls.__name__}, not {type(value).__name__}")

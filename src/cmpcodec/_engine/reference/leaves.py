@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NoReturn, TypeVar
 
+from ...errors import counted
 from ..ops import (
     TAG_BMP,
     TAG_GENERALIZED_TIME,
@@ -82,7 +83,7 @@ def _check_integer(op: Op, data: bytes, start: int, end: int, allow: Collection[
 
 
 def _check_octets(op: Op, data: bytes, start: int, end: int, allow: Collection[str]) -> None:
-    _check_size(op, end - start, "octets", start)
+    _check_size(op, end - start, "octet", start)
 
 
 def _check_bits(op: Op, data: bytes, start: int, end: int, allow: Collection[str]) -> None:
@@ -92,7 +93,9 @@ def _check_bits(op: Op, data: bytes, start: int, end: int, allow: Collection[str
         raise Flaw(f"named bits of {end - start} octets, more than {MAX_INTEGER_OCTETS}", start, limit=True)
     unused = data[start]
     if unused > 7 or (unused and end - start == 1):
-        raise Flaw(f"BIT STRING cannot leave {unused} bits of {end - start - 1} octets unused", start)
+        raise Flaw(
+            f"BIT STRING cannot leave {counted(unused, 'bit')} of {counted(end - start - 1, 'octet')} unused", start
+        )
     if data[end - 1] & ((1 << unused) - 1) and end - start > 1:
         raise Flaw("unused bits of the BIT STRING are not zero", end - 1)
     if op.named is not None and end - start > 1 and not data[end - 1] >> unused & 1:
@@ -141,7 +144,7 @@ def _check_text(op: Op, data: bytes, start: int, end: int, allow: Collection[str
         match = _REPERTOIRES[tag].match(data, start, end)
         if match is None or match.end() != end:
             at = start if match is None else match.end()
-            raise Flaw(f"octet 0x{data[at]:02x} is not allowed in a {TAG_NAMES[tag]}", at)
+            raise Flaw(f"octet 0x{data[at]:02x} is not allowed in {TAG_NAMES[tag]}", at)
     elif tag in (TAG_BMP, TAG_UNIVERSAL):
         width = 2 if tag == TAG_BMP else 4
         if (end - start) % width:
@@ -151,13 +154,21 @@ def _check_text(op: Op, data: bytes, start: int, end: int, allow: Collection[str
             point = int.from_bytes(data[at : at + width], "big")
             if 0xD800 <= point <= 0xDFFF or point > 0x10FFFF:
                 raise Flaw(f"U+{point:04X} is not a character", at)
-    _check_size(op, characters, "characters", start)
+    _check_size(op, characters, "character", start)
 
 
 def _check_size(op: Op, count: int, unit: str, offset: int) -> None:
     if count < op.low or (op.high is not None and count > op.high):
-        upper = "" if op.high is None else f" to {op.high}" if op.high != op.low else " exactly"
-        raise Flaw(f"{count} {unit} where {op.low}{upper or ' or more'} are required", offset)
+        raise Flaw(wrong_size(op, count, unit), offset)
+
+
+def wrong_size(op: Op, count: int, unit: str) -> str:
+    """What is wrong with a number of units that does not fit the SIZE of a type."""
+    if op.low == op.high:
+        wanted = f"exactly {op.low}"
+    else:
+        wanted = f"{op.low} or more" if op.high is None else f"{op.low} to {op.high}"
+    return f"{counted(count, unit)} where {wanted} {'is' if wanted == 'exactly 1' else 'are'} required"
 
 
 _TIME = {
@@ -367,7 +378,7 @@ def write_text(op: Op, value: Any) -> bytes:
         octets = value.encode(_CODECS.get(op.tag, "ascii"))
         _check_text(op, octets, 0, len(octets), ())
     except UnicodeEncodeError as error:
-        raise Unfit(f"character {error.object[error.start]!a} is not allowed in a {TAG_NAMES[op.tag]}") from None
+        raise Unfit(f"character {error.object[error.start]!a} is not allowed in {TAG_NAMES[op.tag]}") from None
     except Flaw as flaw:
         raise Unfit(flaw.problem) from None
     return octets
@@ -410,5 +421,5 @@ def write(op: Op, value: Any) -> bytes:
     """Content octets of a value of a primitive type; Unfit if it does not fit."""
     octets: bytes = _write[op.kind](op, value)
     if op.kind is Kind.OCTETS and not op.low <= len(octets) <= (len(octets) if op.high is None else op.high):
-        raise Unfit(f"{len(octets)} octets do not fit its SIZE")
+        raise Unfit(wrong_size(op, len(octets), "octet"))
     return octets

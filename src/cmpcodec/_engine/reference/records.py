@@ -10,10 +10,10 @@ import operator
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
-from ...errors import DecodeError, LimitExceeded
+from ...errors import DecodeError, LimitExceeded, counted
 from ..ops import MISSING, Kind, Op, Part
 from ..values import LENIENCIES, Limits
-from .encoding import encode, length_octets
+from .encoding import arguments, encode, length_octets
 from .leaves import read
 from .tree import UNLIMITED, Place, Refused, grow, grow_all, part_of
 
@@ -52,42 +52,6 @@ def checked_input(data: Any, allow: Collection[str]) -> bytes:
     if not isinstance(data, bytes | bytearray | memoryview):
         raise TypeError(f"expected bytes, bytearray or memoryview, not {type(data).__name__}")
     return bytes(data)
-
-
-def arguments(op: Op, args: tuple[Any, ...], components: dict[str, Any]) -> Any:
-    """Sort the arguments of a constructor into what `encode` takes; TypeError as for any Python call."""
-    name = op.cls.__name__
-    if op.kind is Kind.SEQUENCE or op.kind is Kind.CHOICE:
-        if args:
-            raise TypeError(f"{name}() takes keyword arguments only")
-        values = [components.pop(part.name, part.default if part.optional else MISSING) for part in op.parts]
-        if components:
-            known = ", ".join(part.name for part in op.parts)
-            raise TypeError(f"{name}() has no component {next(iter(components))!r}; it has {known}")
-        if op.kind is Kind.SEQUENCE:
-            lacking = [p.name for p, v in zip(op.parts, values, strict=True) if v is MISSING and not p.optional]
-            if lacking:
-                raise TypeError(f"{name}() lacks {', '.join(lacking)}")
-            return [None if value is MISSING else value for value in values]
-        chosen = [(number, value) for number, value in enumerate(values) if value is not None and value is not MISSING]
-        if len(chosen) != 1:
-            raise TypeError(f"{name}() takes exactly one alternative, {len(chosen)} were given")
-        return chosen[0]
-    if components or len(args) > 1:
-        raise TypeError(
-            f"{name}() takes one positional argument" if op.kind is not Kind.NULL else f"{name}() takes none"
-        )
-    if op.kind is Kind.NULL:
-        if args:
-            raise TypeError(f"{name}() takes no argument")
-        return ()
-    if op.kind is Kind.ANY:
-        if not args:
-            raise TypeError(f"{name}() takes the DER of its value")
-        return args[0]
-    if args and isinstance(args[0], str | bytes):
-        raise TypeError(f"{name}() takes an iterable of its elements, not {type(args[0]).__name__}")
-    return list(args[0]) if args else []
 
 
 class View:
@@ -238,7 +202,7 @@ class Items(View):
         size, index = len(self), operator.index(index)
         at = index + size if index < 0 else index
         if not 0 <= at < size:
-            raise IndexError(f"{type(self).__name__} has {size} elements, there is no [{index}]")
+            raise IndexError(f"{type(self).__name__} has {counted(size, 'element')}, there is no [{index}]")
         return self._child(at)
 
     def __iter__(self) -> Iterator[Any]:

@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterable
 from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
-from ..ops import EVERY_TAG, TAG_NAMES, WHOLE_TAGS, Kind, Op, Part
+from ...errors import counted
+from ..ops import CONSTRUCTED, EVERY_TAG, TAG_NAMES, WHOLE_TAGS, Kind, Op, Part
 from ..values import MAX_DEPTH, MAX_INPUT, MAX_TAG_OCTETS, Limits
-from .leaves import Flaw, check
+from .leaves import Flaw, check, wrong_size
 
 UNLIMITED = Limits(max_size=MAX_INPUT, max_depth=MAX_INPUT, max_nodes=MAX_INPUT, max_repeat=MAX_INPUT)
 """For bytes that our own encoder made."""
@@ -86,8 +87,8 @@ def header(data: bytes, pos: int, end: int) -> tuple[int, int]:
         at += count
     stop = at + length
     if stop > end:
-        shown = length if length <= 0xFFFF_FFFF else "more than 4 GiB of"
-        raise Flaw(f"{shown} octets announced, {end - at} there", pos)
+        shown = counted(length, "octet") if length <= 0xFFFF_FFFF else "more than 4 GiB of octets"
+        raise Flaw(f"{shown} announced, {end - at} there", pos)
     return at, stop
 
 
@@ -106,14 +107,37 @@ def _behind_tag(data: bytes, pos: int, end: int) -> int:
 
 def tag_name(octet: int) -> str:
     """How an identifier octet reads in an error."""
-    return TAG_NAMES.get(octet) or (f"tag [{octet & 0x1F}]" if octet >> 6 == 2 else f"tag 0x{octet:02x}")
+    if octet >> 6 == 2 and octet in WHOLE_TAGS:
+        return f"tag [{octet & 0x1F}]"
+    if octet ^ CONSTRUCTED in TAG_NAMES:
+        return f"{TAG_NAMES[octet ^ CONSTRUCTED]} {_form(octet)}"
+    return TAG_NAMES.get(octet) or f"tag 0x{octet:02x}"
+
+
+def _form(octet: int) -> str:
+    return f"in {'constructed' if octet & CONSTRUCTED else 'primitive'} form"
 
 
 def expected(first: frozenset[int]) -> str:
-    """How a set of acceptable identifier octets reads in an error."""
+    """How a set of acceptable identifier octets reads in an error, with runs of context tags in short."""
     if first is EVERY_TAG:
         return "a value"
-    return ("one of " if len(first) > 1 else "") + ", ".join(tag_name(octet) for octet in sorted(first))
+    texts = [tag_name(octet) for octet in sorted(first) if octet >> 6 != 2]
+    runs: list[list[int]] = []
+    for number in sorted({octet & 0x1F for octet in first if octet >> 6 == 2}):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    tags = [f"[{run[0]}] to [{run[-1]}]" if len(run) > 2 else ", ".join(f"[{one}]" for one in run) for run in runs]
+    if tags:
+        texts.append("tag " + ", ".join(tags))
+    return ("one of " if len(first) > 1 else "") + ", ".join(texts)
+
+
+def found(octet: int, first: frozenset[int]) -> str:
+    """How an identifier octet reads that is none of `first`."""
+    return f"{tag_name(octet)} {_form(octet)}" if octet >> 6 == 2 and octet ^ CONSTRUCTED in first else tag_name(octet)
 
 
 def _unwrapped(part: Part, data: bytes, pos: int, end: int) -> tuple[int, int, int]:
@@ -122,7 +146,7 @@ def _unwrapped(part: Part, data: bytes, pos: int, end: int) -> tuple[int, int, i
     if start >= stop:
         raise Flaw(f"{tag_name(part.outer)} is empty", pos)
     if data[start] not in part.inner:
-        raise Flaw(f"expected {expected(part.inner)}, found {tag_name(data[start])}", start)
+        raise Flaw(f"expected {expected(part.inner)}, found {found(data[start], part.inner)}", start)
     content, inner = header(data, start, stop)
     if inner != stop:
         raise Flaw(f"data after the value inside {tag_name(part.outer)}", inner)
@@ -199,15 +223,15 @@ def grow(
                     children.append(None)
                     continue
                 else:
-                    found = tag_name(octet) if octet != _NOTHING else f"the end of {op.name}"
-                    raise Flaw(f"expected {expected(part.first)}, found {found}", pos)
+                    there = found(octet, part.first) if octet != _NOTHING else f"the end of {op.name}"
+                    raise Flaw(f"expected {expected(part.first)}, found {there}", pos)
                 # May there be such a value here?
                 below, level, inside = part.op, depth + part.levels, nest
                 count += 1
                 if count > max_nodes:
-                    raise Flaw(f"more than {max_nodes} elements", start, limit=True)
+                    raise Flaw(f"more than {counted(max_nodes, 'element')}", start, limit=True)
                 if level > max_depth:
-                    raise Flaw(f"more than {max_depth} levels", start, limit=True)
+                    raise Flaw(f"more than {counted(max_depth, 'level')}", start, limit=True)
                 if below.nesting:
                     inside += 1
                     if inside > below.nesting and limits is not UNLIMITED:
@@ -237,7 +261,7 @@ def grow(
                 raise _surplus(op, data, pos, end, len(children), max_repeat)
             if len(children) < op.low and kind is not _SEQUENCE and kind is not _CHOICE:
                 part = None
-                raise Flaw(f"{len(children)} elements where {op.low} or more are required", end)
+                raise Flaw(wrong_size(op, len(children), "element"), end)
     except Flaw as flaw:
         raise Refused(_path(top, node, part, data) or whole.op.name, flaw.problem, flaw.offset, flaw.limit) from None
     (root,) = top[-1]
@@ -255,12 +279,13 @@ def _most(op: Op, max_repeat: int | None) -> int:
 def _surplus(op: Op, data: bytes, pos: int, end: int, count: int, max_repeat: int | None) -> Flaw:
     """What is wrong with octets at `pos`, behind all parts that a value may have."""
     if op is _WHOLE:
-        return Flaw(f"{end - pos} octets after the end of the value", pos)
+        return Flaw(f"{counted(end - pos, 'octet')} after the end of the value", pos)
     if op.kind is _SEQUENCE:
         return Flaw(f"no component of {op.name} fits {tag_name(data[pos])} here", pos)
     if count == op.high:
-        return Flaw(f"more than {op.high} elements, its SIZE", pos)
-    return Flaw(f"more than {op.limit if max_repeat is None else max_repeat} elements", pos, limit=True)
+        return Flaw(f"more than {counted(count, 'element')}, its SIZE", pos)
+    most = op.most if max_repeat is None else max_repeat
+    return Flaw(f"more than {counted(most, 'element')}", pos, limit=True)
 
 
 def part_of(node: Place, number: int, data: bytes) -> Part:
@@ -298,5 +323,5 @@ def grow_all(part: Part, data: bytes, limits: Limits, allow: Collection[str]) ->
     """Check that an input as a whole is one `part` and not longer than `limits` admit; raise Refused otherwise."""
     most = min(limits.max_size, MAX_INPUT)
     if len(data) > most:
-        raise Refused(part.op.name, f"{len(data)} octets, more than {most}", max(most, 0), True)
+        raise Refused(part.op.name, f"{counted(len(data), 'octet')}, more than {most}", max(most, 0), True)
     return grow(part, data, 0, len(data), limits, allow)

@@ -1,6 +1,6 @@
 """What a credential keeps, draws and hides: derived keys, salts, the secret; and what its constructor refuses.
 
-The messages and MACs are those of pbm_by_hand.
+The messages and MACs are those of by_hand.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from cmpcodec import (
     verify,
 )
 from cmpcodec.protection import pbm, protected_part
-from tests.pbm_by_hand import (
+from tests.protection.by_hand import (
     CONFIRMATION,
     EXAMPLE,
     MESSAGE,
+    OPEN,
     SALT,
     SECRET,
     Work,
@@ -46,16 +47,7 @@ from tests.pbm_by_hand import (
     pbm_algorithm,
     protected_by_hand,
     shared,
-    spy,
 )
-
-OPEN = ProtectionPolicy(owfs=ProtectionPolicy().owfs | {"sha1"})
-
-
-@pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    return spy(monkeypatch)
-
 
 # --- salts ---
 

@@ -1,7 +1,7 @@
 """Protection by a shared secret: what is refused before any hash, what a MAC is and what it covers.
 
 Iteration counts, salts, algorithms, comparison, octets that are covered. The MACs that count as right are made by
-hand. What a credential keeps, and what it never shows: test_protection_keys.
+hand. What a credential keeps, and what it never shows: test_keys.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ from cmpcodec import (
     protect,
     verify,
 )
+from cmpcodec.errors import counted
 from cmpcodec.protection import pbm, protected_part
 from tests.mutations import parse, tlv
-from tests.pbm_by_hand import (
+from tests.protection.by_hand import (
     CONFIRMATION,
     EXAMPLE,
     MESSAGE,
+    OPEN,
     SALT,
     SECRET,
     Work,
@@ -47,17 +49,10 @@ from tests.pbm_by_hand import (
     pbm_algorithm,
     protected_by_hand,
     shared,
-    spy,
 )
 
 EVERY_OID = sorted({value for value in vars(oids).values() if isinstance(value, cmpcodec.ObjectIdentifier)})
 DEFAULT = ProtectionPolicy()
-OPEN = ProtectionPolicy(owfs=DEFAULT.owfs | {"sha1"})
-
-
-@pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    return spy(monkeypatch)
 
 
 def refused(message: PKIMessage, work: Work, policy: ProtectionPolicy = DEFAULT) -> str:
@@ -163,7 +158,7 @@ def test_policy_cannot_admit_what_nobody_can_count(count: int, work: Work) -> No
 @pytest.mark.parametrize("size", [0, 1, 7, 65, 1024, 1025, 100_000])
 def test_salts_beyond_the_bounds_cost_nothing(size: int, work: Work) -> None:
     text = refused(announcing(pbm_algorithm(salt=bytes(size))), work)
-    assert text == f"salt of {size} octets is not between 8 and 64, as the policy demands"
+    assert text == f"salt of {counted(size, 'octet')} is not between 8 and 64, as the policy demands"
 
 
 @pytest.mark.parametrize("size", [8, 9, 16, 20, 64])

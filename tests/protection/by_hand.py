@@ -10,19 +10,18 @@ import hmac
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import cmpcodec
-from cmpcodec import AlgorithmIdentifier, BitString, PasswordBasedMAC, PKIMessage, oids
-from cmpcodec.protection import pbm
+from cmpcodec import AlgorithmIdentifier, BitString, PasswordBasedMAC, PKIMessage, ProtectionPolicy, oids
 from tests.mutations import parse, tlv
 
 SECRET = b"mySecret"
 SALT = bytes(range(16))
-EXAMPLE = Path(__file__).resolve().parents[1].joinpath("examples/ir-pbm.der").read_bytes()
+EXAMPLE = Path(__file__).resolve().parents[2].joinpath("examples/ir-pbm.der").read_bytes()
 """What OpenSSL sends: SHA-256 500 times, HMAC-SHA1, secret mySecret."""
 MESSAGE = cmpcodec.decode(EXAMPLE)
 CONFIRMATION = PKIMessage(header=MESSAGE.header, body=cmpcodec.PKIBody(pkiconf=cmpcodec.PKIConfirmContent()))
+OPEN = ProtectionPolicy(owfs=ProtectionPolicy().owfs | {"sha1"})
+"""Admits all that we can compute."""
 
 
 def integer(value: int) -> bytes:
@@ -89,20 +88,3 @@ class Work:
     def forget(self) -> None:
         """Count from zero again."""
         self.keys = self.macs = 0
-
-
-def spy(monkeypatch: pytest.MonkeyPatch) -> Work:
-    """Count what cmpcodec.protection.pbm computes from now on."""
-    done, derive, digest = Work(), pbm.pbm_key, hmac.digest
-
-    def counting_key(*args: Any) -> bytes:
-        done.keys += 1
-        return derive(*args)
-
-    def counting_mac(*args: Any) -> bytes:
-        done.macs += 1
-        return digest(*args)
-
-    monkeypatch.setattr(pbm, "pbm_key", counting_key)
-    monkeypatch.setattr(hmac, "digest", counting_mac)
-    return done
