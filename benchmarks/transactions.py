@@ -5,8 +5,9 @@
 The client of these transactions is OpenSSL's in all that matters: RSA-2048 key, PasswordBasedMac of 500 x SHA-256
 with HMAC-SHA1. Its work is not timed. The floor is four such MACs, the verification of the proof of possession and the
 signature of the certificate, called bare on keys that lie ready. Time is CPU time of the thread, best of several
-rounds, floor and servers in turn; each engine runs in a process of its own. Over HTTP the whole process of `cmpcodec serve` stands beside
-the mock server of `openssl cmp`, which hands out one certificate that it was given, signs nothing and keeps nothing.
+rounds, floor and servers in turn; each engine runs in a process of its own. Over HTTP the whole process of
+`cmpcodec serve` stands beside the mock server of `openssl cmp`, which hands out one certificate that it was given,
+signs nothing and keeps nothing.
 """
 
 from __future__ import annotations
@@ -220,13 +221,17 @@ def inside() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     client, number = Client.create(), int(sys.argv[1])
     found = {}
+    ours = "/api/v1/protocols/cmp/raProfile/czertainly"
     with tempfile.TemporaryDirectory() as folder:
-        for name, start in (("cmpcodec serve", _start_ours), ("openssl cmp, mock server", _start_mock)):
+        for name, start, path in (
+            ("cmpcodec serve", _start_ours, ours),
+            ("openssl cmp, mock server", _start_mock, "/"),
+        ):
             process, port = start(Path(folder))
             try:
-                _drive(client, port, 10)
+                _drive(client, port, path, 10)
                 before = _cpu(process.pid)
-                _drive(client, port, number)
+                _drive(client, port, path, number)
                 found[name] = (_cpu(process.pid) - before) / number * 1e6
             finally:
                 process.kill()
@@ -257,7 +262,7 @@ def _start_mock(folder: Path) -> tuple[subprocess.Popen[str], int]:
     key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mock", "-keyout", "mock.key"]
     subprocess.run([*key, "-out", "mock.pem"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     command = ["openssl", "cmp", "-config", "", "-port", "8079", "-srv_secret", f"pass:{SECRET.decode()}"]
-    command += ["-rsp_cert", "mock.pem", "-verbosity", "0"]
+    command += ["-srv_ref", "mock", "-rsp_cert", "mock.pem", "-verbosity", "0"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
     for _ in range(100):
         try:
@@ -268,10 +273,9 @@ def _start_mock(folder: Path) -> tuple[subprocess.Popen[str], int]:
     return process, 8079
 
 
-def _drive(client: Client, port: int, number: int) -> None:
+def _drive(client: Client, port: int, path: str, number: int) -> None:
     import http.client
 
-    path = "/api/v1/protocols/cmp/raProfile/czertainly"
     for _ in range(number):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         transaction = os.urandom(16)

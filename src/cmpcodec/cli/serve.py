@@ -21,6 +21,7 @@ from ..adapters.settings import ConfigurationError
 from ..errors import CMPError
 from ..http import logs
 from ..http.runner import Listening, Server, server_tls
+from ..store.private_files import UnsafeFile, read_private, write_private
 from . import EXIT_IO, EXIT_OK, EXIT_USAGE, UsageError
 from .credentials import FORMS, read_secret
 
@@ -44,7 +45,11 @@ def serve(arguments: list[str], prog: str) -> int:
             password = None if listen.tls_passphrase is None else os.fsdecode(listen.tls_passphrase)
             tls = server_tls(listen.tls_certificate, listen.tls_key, password=password, client_ca=listen.tls_client_ca)
         with assemble(configuration) as service:
-            server = Server(service.gateway, listen.host, listen.port, tls=tls, limits=configuration.limits)
+            try:
+                server = Server(service.gateway, listen.host, listen.port, tls=tls, limits=configuration.limits)
+            except OSError as error:
+                print(f"{prog}: cannot listen on {listen.host}:{listen.port}: {_in_words(error)}", file=sys.stderr)
+                return EXIT_IO
 
             def ready(where: Listening) -> None:
                 for line in _welcome(configuration, service, where, secret_file):
@@ -57,7 +62,7 @@ def serve(arguments: list[str], prog: str) -> int:
         return EXIT_USAGE
     except BrokenPipeError:
         raise
-    except (OSError, ssl.SSLError, CMPError) as error:
+    except (OSError, ssl.SSLError, CMPError, UnsafeFile) as error:
         print(f"{prog}: {_in_words(error)}", file=sys.stderr)
         return EXIT_IO
     return EXIT_OK
@@ -117,16 +122,14 @@ def _configuration(options: argparse.Namespace) -> tuple[Configuration, Path | N
 def _kept_secret(file: Path) -> bytes:
     """The secret of an earlier start, or a new one of 128 bits, which is shown once."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = secrets.token_hex(16)
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_private(file, made.encode() + b"\n")
     except FileExistsError:
-        secret = read_secret(f"file:{file}")
+        secret = read_private(file, 1024).strip()
         if not secret:
             raise UsageError(f"{file} is empty: remove it, and a new secret is made") from None
         return secret
-    made = secrets.token_hex(16)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(made + "\n")
     print(f"new secret: {made}   (shown only now; kept in {file})")
     return made.encode()
 
