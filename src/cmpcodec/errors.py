@@ -172,7 +172,9 @@ class RequestRejected(CMPError):
 
     def __str__(self) -> str:
         info = self.status_info
-        said = [f"PKIStatus {getattr(info.status, 'name', info.status)}"]
+        # A peer may send a number that is too long to be printed.
+        known = getattr(info.status, "name", None) or (info.status if info.status.bit_length() <= 64 else "unknown")
+        said = [f"PKIStatus {known}"]
         if info.fail_info:
             said.append("failInfo " + ", ".join(info.fail_info.names))
         said += [repr(text) for text in info.status_string or ()]

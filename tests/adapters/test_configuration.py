@@ -166,6 +166,12 @@ def test_least(folder: Path) -> None:
         ('authority = "issuing"', 'authority = "no"', "[profile.devices] authority names 'no', and there is no table"),
         ("[profile.devices.delay]", "[profile.devices.dealy]", "dealy is no setting; is it 'delay'?"),
         ("[profile.devices.delay]", "[profile.second]\nauthority = 'old'\n[profile.devices.delay]", "[profile.second] secret is missing"),
+        ("[profile.devices.delay]", "crl_validity = '19m'\n[profile.devices.delay]", "crl_renew_before is more than half"),
+        (
+            "[profile.devices.delay]",
+            "[profile.second]\nauthority = 'old'\nsecret = 'pass:canary-env'\n[profile.devices.delay]",
+            "'devices' and 'second' have the same secret",
+        ),
         ("[log]", "log = 5\n[other]", "not TOML"),
         ("[log]", "[log", "not TOML"),
     ],

@@ -267,7 +267,7 @@ def test_certificates_that_are_no_ca_s(mistake: str) -> None:
 
 def test_without_key_usage_and_key_identifier() -> None:
     own = LocalAuthority(ca()[0], crafted(BasicConstraints(ca=True), None, DEVICE))
-    loaded = own.issue(order(), NOW).certificate.load()
+    loaded = own.issue(order(subject=name((oids.COMMON_NAME, "device-2"))), NOW).certificate.load()
     found = loaded.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     assert found == x509.AuthorityKeyIdentifier.from_issuer_public_key(ca()[0].public_key())
 

@@ -232,7 +232,7 @@ def test_key_update_warning() -> None:
     assert peer.kinds == ["ir", "error"]
 
 
-@pytest.mark.parametrize("status", [7, -1, 2**70])
+@pytest.mark.parametrize("status", [7, -1, 2**70, 2**16000, -(2**16000)], ids=lambda one: hex(one)[:8])
 def test_unknown_status(status: int) -> None:
     peer = Peer(status=status)
     with pytest.raises(errors.RemoteProtocolError, match="PKIStatus"):

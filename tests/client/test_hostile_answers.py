@@ -252,6 +252,16 @@ def test_other_versions(pvno: int) -> None:
         drive(ask("ir"), peer)
 
 
+@pytest.mark.parametrize("status", [2**16000, -(2**16000)], ids=["plus", "minus"])
+def test_error_with_a_status_beyond_all_numbers(status: int) -> None:
+    """An INTEGER may be longer than what Python prints in decimal."""
+    peer = Peer()
+    peer.changes = [peer.saying(cmp.PKIBody.from_plain({"error": {"pki_status_info": {"status": status}}}))]
+    with pytest.raises(errors.RequestRejected) as caught:
+        drive(ask("ir"), peer)
+    assert "PKIStatus" in str(caught.value)
+
+
 def test_expected_sender() -> None:
     def named(text: str) -> Peer:
         name = cmp.GeneralName(directory_name=test_enrolment.csr().certification_request_info.subject)

@@ -111,7 +111,9 @@ def test_rejected() -> None:
         drive(ask(), peer)
 
 
-@pytest.mark.parametrize("status", [cmp.PKIStatus.WAITING, cmp.PKIStatus.KEY_UPDATE_WARNING, 7, -1])
+@pytest.mark.parametrize(
+    "status", [cmp.PKIStatus.WAITING, cmp.PKIStatus.KEY_UPDATE_WARNING, 7, -1, 2**16000], ids=lambda one: hex(one)[:8]
+)
 def test_neither_yes_nor_no(status: int) -> None:
     with pytest.raises(errors.RemoteProtocolError, match="neither yes nor no"):
         drive(ask(), Peer(status=status))

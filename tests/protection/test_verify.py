@@ -481,3 +481,27 @@ def test_any_credential_will_do() -> None:
     assert message.protection.data == hashlib.sha256(part_by_hand(message.der)).digest()
     with pytest.raises(UnsupportedAlgorithm, match=r"protected by 1\.2\.3\.4, not by id-PasswordBasedMac"):
         verify(message, shared())
+
+
+@pytest.mark.parametrize(
+    ("owf", "most"), [("sha256", 100_000), ("sha512", 25_000), ("sha384", 25_000), ("sha3_256", 12_500)]
+)
+def test_the_cost_is_bounded_not_the_count(owf: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What costs more per iteration may have fewer; and what is refused costs nothing."""
+    seen: list[int] = []
+    nobody = cmpcodec.GeneralName(directory_name=cmpcodec.Name([]))
+    monkeypatch.setattr(pbm, "pbm_key", lambda secret, salt, owf, iterations: seen.append(iterations) or bytes(32))
+    message = cmpcodec.PKIMessage(
+        header=cmpcodec.PKIHeader(pvno=2, sender=nobody, recipient=nobody),
+        body=cmpcodec.PKIBody(pkiconf=cmpcodec.PKIConfirmContent()),
+    )
+    for iterations, allowed in ((most, True), (most + 1, False)):
+        protected = cmpcodec.protect(message, cmpcodec.PasswordBasedMAC(b"secret", owf=owf, iterations=iterations))
+        seen.clear()
+        if allowed:
+            cmpcodec.verify(protected, cmpcodec.PasswordBasedMAC(b"secret"))
+            assert seen == [iterations]
+        else:
+            with pytest.raises(cmpcodec.UnsupportedAlgorithm, match="iterationCount"):
+                cmpcodec.verify(protected, cmpcodec.PasswordBasedMAC(b"secret"))
+            assert seen == []

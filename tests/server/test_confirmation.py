@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -183,6 +184,17 @@ def test_the_nonce_has_to_come_back(device: Device, server: Server) -> None:
     assert device.confirm((0, certificate)).body.name == "pkiconf"
 
 
+def test_a_ca_that_got_another_name(device: Device, server: Server) -> None:
+    """A certificate that is not found is not confirmed."""
+    certificate = device.enroll()
+    kept = server.settings["authority"]
+    server.restart(authority=LocalAuthority(*create_ca("CN=Renamed CA", now=START)))
+    assert device.refused({"cert_conf": [status(certificate)]}) == "BAD_CERT_ID"
+    server.restart(authority=kept)
+    assert device.confirm((0, certificate)).body.name == "pkiconf"
+    assert server.status(serial_of(certificate)) == "valid"
+
+
 # --- Time ---
 
 
@@ -200,6 +212,15 @@ def test_the_last_moment(device: Device, server: Server) -> None:
     assert device.confirm((0, certificate)).body.name == "pkiconf"
     server.clock.pass_(days=30)
     assert server.responder.sweep() == 0
+    assert server.status(serial_of(certificate)) == "valid"
+
+
+def test_a_long_wait_is_remembered(device: Device, server: Server) -> None:
+    server.restart(confirm_wait=timedelta(hours=5))
+    certificate = device.enroll()
+    server.clock.pass_(hours=4)
+    server.responder.sweep()
+    assert device.confirm((0, certificate)).body.name == "pkiconf"
     assert server.status(serial_of(certificate)) == "valid"
 
 

@@ -76,6 +76,8 @@ def test_sender_nonce(device: Device, length: int | None, expected: str) -> None
 @pytest.mark.parametrize("value", [b"", bytes(16)])
 def test_recip_nonce_in_a_first_message(device: Device, value: bytes) -> None:
     assert outcome(device, recip_nonce=value) == "BAD_RECIPIENT_NONCE"
+    assert device.answer is not None
+    assert "first message" in device.answer.text
     assert outcome(device) == ""
 
 
@@ -86,6 +88,8 @@ def test_message_time(device: Device, server: Server, sign: int) -> None:
     assert outcome(device, message_time=edge + sign * timedelta(seconds=1)) == "BAD_TIME"
     assert outcome(device, message_time=server.clock.now.replace(year=1)) == "BAD_TIME"
     assert outcome(device, message_time=server.clock.now.replace(year=9999)) == "BAD_TIME"
+    assert outcome(device.again(), message_time=None) == "MISSING_TIME_STAMP"
+    server.restart(message_time_required=False)
     assert outcome(device.again(), message_time=None) == ""
     server.restart(message_time_required=True)
     assert outcome(device, message_time=None) == "MISSING_TIME_STAMP"

@@ -17,7 +17,7 @@ from cmpcodec.messages import cert_hash
 from cmpcodec.pkix import Certificate
 from cmpcodec.server import Answer, Change, Conflict, Issue, Refused, Responder, TransactionKey
 from cmpcodec.server.ports import Store
-from cmpcodec.store import MemoryStore, SQLiteStore
+from cmpcodec.store import MemoryStore, SQLiteStore, StoreBusy
 from tests.server.support import (
     KEYS,
     Device,
@@ -197,6 +197,26 @@ def test_after_a_restart_of_the_machine(tmp_path: Path) -> None:
         assert server.respond(message).der == answer.der
         device.server = server
         assert device.confirm((0, certificate)).body.name == "pkiconf"
+
+
+def test_an_answer_that_is_larger_than_what_is_accepted(device: Device, server: Server) -> None:
+    """The sender of the request is the recipient of the answer, which has a certificate besides."""
+    long = cmp.GeneralName(rfc822_name="x" * 20_000)
+    message = device.message({"ir": [cert_request()]}, sender=long)
+    server.restart(limits=cmp.Limits(max_size=len(message)))
+    answer = device.send(message)
+    assert len(answer.der) > len(message)
+    again = server.respond(message)
+    assert (again.der, again.repeated, again.body) == (answer.der, True, "ip")
+    huge = cmp.GeneralName(rfc822_name="x" * (cmp.Limits().max_size - 1000))
+    device = device.again()
+    message = device.message({"ir": [cert_request()]}, sender=huge)
+    server.restart(limits=cmp.Limits())
+    first = server.respond(message)
+    assert first.body == "ip"
+    assert len(first.der) > cmp.Limits().max_size
+    again = server.respond(message)
+    assert (again.der, again.repeated, again.status) == (first.der, True, first.status)
 
 
 # --- At the same moment ---
@@ -389,6 +409,24 @@ def test_a_store_that_fails_at_the_first_message(memory: Server, method: str) ->
     assert stored(server, counting) == delivered(answer.der)
 
 
+def test_a_store_that_is_busy(memory: Server) -> None:
+    """What will pass is systemUnavail: the requester may try again."""
+
+    def busy(*_: Any) -> None:
+        raise StoreBusy("somebody else is writing")
+
+    whole = memory.store
+    memory.store = Around(whole, apply=busy)  # type: ignore[assignment]
+    memory.restart()
+    device = Device(memory)
+    assert device.refused({"ir": [cert_request()]}) == "SYSTEM_UNAVAIL"
+    assert device.answer is not None
+    assert device.answer.detail == "StoreBusy: somebody else is writing"
+    memory.store = whole
+    memory.restart()
+    assert certificates(device.send(device.last))
+
+
 @pytest.mark.parametrize("method", ["crl", "revocations", "revoked", "keep_crl"])
 def test_a_store_that_fails_at_the_crl(memory: Server, method: str) -> None:
     memory.store = Around(memory.store, **{method: failing})  # type: ignore[assignment]
@@ -489,3 +527,15 @@ def test_nothing_is_sent_that_is_not_stored(memory: Server) -> None:
     assert [one.der for one in change.issued] == [certificate.der]
     assert change.transaction is not None
     assert change.transaction.nonce == device.server_nonce
+
+
+def test_the_store_is_asked_for_possible_serial_numbers_only(memory: Server) -> None:
+    """RFC 5280, 4.1.2.2: positive, at most 20 octets."""
+    asked: list[int] = []
+    memory.store = Around(memory.store, certificate=lambda issuer, serial: asked.append(serial))  # type: ignore[assignment]
+    memory.restart()
+    device = Device(memory)
+    possible = [1, 2**159 - 1]
+    for serial in [*possible, 0, -1, 2**159, 2**2000, -(2**2000)]:
+        assert device.revoke(serial, 1) == "BAD_CERT_ID"
+    assert asked == possible

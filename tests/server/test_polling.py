@@ -211,7 +211,7 @@ def test_how_long_a_delayed_request_is_kept(device: Device, server: Server, slow
     for _ in range(2):
         server.clock.pass_(days=6)
         server.responder.sweep()
-        poll(device, 0)
+        assert poll_rep(poll(device, 0))
     server.clock.pass_(days=7, seconds=1)
     server.responder.sweep()
     assert device.refused({"poll_req": [{"cert_req_id": 0}]}) == "BAD_REQUEST"

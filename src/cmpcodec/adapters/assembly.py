@@ -37,6 +37,7 @@ def assemble(configuration: Configuration) -> Iterator[Service]:
     """
     authorities = {name: _open_ca(one) for name, one in configuration.authorities.items()}
     profiles = {name: _profile(one, authorities) for name, one in configuration.profiles.items()}
+    _check_names(authorities)
     store = _open_store(configuration)
     try:
         responder = Responder(profiles, store)
@@ -73,6 +74,19 @@ def _open_ca(settings: AuthoritySettings) -> StoredCA:
         return StoredCA(load_key(settings.key, settings.passphrase), certificate, tuple(chain))
     except ValueError as error:
         raise ConfigurationError(f"[authority.{settings.name}]: {error}") from error
+
+
+def _check_names(authorities: Mapping[str, StoredCA]) -> None:
+    """Certificates and CRLs are kept by the name of their issuer: two CAs of one name would share them."""
+    seen: dict[str, tuple[str, bytes]] = {}
+    for name, ca in authorities.items():
+        subject = ca.certificate.load().subject.rfc4514_string()
+        other, certificate = seen.setdefault(subject, (name, ca.certificate.der))
+        if certificate != ca.certificate.der:
+            raise ConfigurationError(
+                f"[authority.{other}] and [authority.{name}] are different CAs of one name, {subject}: "
+                "give one of them another subject"
+            )
 
 
 def _profile(settings: ProfileSettings, authorities: Mapping[str, StoredCA]) -> Profile:

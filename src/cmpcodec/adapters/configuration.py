@@ -27,6 +27,8 @@ from .secret_sources import SecretError, read_secret
 from .settings import ConfigurationError, Table, duration, integer, one_of, some_of, text, texts
 
 STANDARD_PROFILE: Final = "czertainly"
+_CRL_RENEW_BEFORE: Final = timedelta(minutes=10)
+"""The default of `Profile`."""
 _BODIES: Final = {"certConf": "cert_conf", "pollReq": "poll_req"} | {
     name: name for name in sorted(BODIES) if "_" not in name
 }
@@ -184,9 +186,24 @@ class _Reader:
             raise self._top.error("profile", "is missing: there has to be a table [profile.NAME]")
         if (server.tls_certificate is None) != (server.tls_key is None):
             raise self._top.error("server", "takes tls_certificate and tls_key together")
+        self._check_secrets(found)
         for name in (*server.aliases.values(), *([server.default_profile] if server.default_profile else [])):
             if name not in found.profiles:
                 raise self._top.error("server", f"names a profile {name!r}, and there is no table [profile.{name}]")
+
+    def _check_secrets(self, found: Configuration) -> None:
+        """A message does not say to which profile it goes: with the same secret there, it could be sent to another."""
+        users: dict[tuple[bytes | None, bytes], str] = {}
+        for name, profile in found.profiles.items():
+            shared = [*profile.secrets.items(), *([(None, profile.default_secret)] if profile.default_secret else [])]
+            for kid, secret in shared:
+                other = users.setdefault((kid, secret), name)
+                if other != name:
+                    raise self._top.error(
+                        "profile",
+                        f"{other!r} and {name!r} have the same secret for the same senderKID: a message to one of "
+                        "them would be accepted by both",
+                    )
 
     def _authority(self, name: str, table: Table, data: Path) -> AuthoritySettings:
         values = {"name": name, "key": data / f"{name}.pem"}
@@ -226,13 +243,16 @@ class _Reader:
         protection, limits, certificates, delay = inner
         values["policy"] = protection.fill(ProtectionPolicy)
         values["limits"] = limits.fill(Limits)
+        rules = _rules(certificates)
+        if rules.crl_validity < 2 * values.get("crl_renew_before", _CRL_RENEW_BEFORE):
+            raise table.error("crl_renew_before", "is more than half of crl_validity: each request would make a CRL")
         found = ProfileSettings(
             name=name,
             authority=authority,
             default_secret=default,
             secrets=secrets,
             values=values,
-            rules=_rules(certificates),
+            rules=rules,
             delay=delay.take("time", duration, timedelta()).total_seconds(),
             delayed=delay.take(
                 "which", some_of({"issue": "issue", "revoke": "revoke"}), frozenset(("issue", "revoke"))

@@ -35,18 +35,17 @@ def compile_type(cls: type[Record]) -> Op:
     found = cls.__dict__.get("_op")
     if found is not None:
         return found  # type: ignore[no-any-return]  # the metaclass keeps only ops there
-    fresh: list[Op] = []
-    try:
-        op = _record(cls, fresh)
-        for one in fresh:
-            if one.kind is Kind.CHOICE:
-                _select(one, [])
-        for one in fresh:
-            _settle(one)
-    except BaseException:
-        for one in fresh:
-            one.cls._op = None
-        raise
+    fresh: dict[type[Record], Op] = {}
+    op = _record(cls, fresh)
+    for one in fresh.values():
+        if one.kind is Kind.CHOICE:
+            _select(one, [])
+    for one in fresh.values():
+        _settle(one)
+    # Only now may other threads see them. Two may have compiled the same class: each has a whole table of its own.
+    for made, one in fresh.items():
+        if made._op is None:
+            made._op = one
     return op
 
 
@@ -54,14 +53,13 @@ def _fail(place: str, problem: str) -> NoReturn:
     raise TypeError(f"{place}: {problem}")
 
 
-def _record(cls: type[Record], fresh: list[Op]) -> Op:
-    found = cls.__dict__.get("_op")
+def _record(cls: type[Record], fresh: dict[type[Record], Op]) -> Op:
+    found = fresh.get(cls) or cls.__dict__.get("_op")
     if found is not None:
-        return found  # type: ignore[no-any-return]  # the metaclass keeps only ops there
+        return found
     kind, tag = _kind(cls)
     op = Op(kind, cls.__name__, tag, cls)
-    cls._op = op
-    fresh.append(op)
+    fresh[cls] = op
     options = cls._options
     op.low, op.high = options.get("size") or (0, None)
     op.limit = options.get("limit")
@@ -114,7 +112,7 @@ def _element(cls: type[Any]) -> Any:
     _fail(cls.__name__, "says no element type: write SequenceOf[...]")
 
 
-def _part(place: str, name: str, hint: Any, fresh: list[Op], siblings: tuple[str, ...]) -> Part:
+def _part(place: str, name: str, hint: Any, fresh: dict[type[Record], Op], siblings: tuple[str, ...]) -> Part:
     hint, markers, optional = _unfold(place, hint)
     default = _only(place, markers, Default)
     opened = _only(place, markers, Open)
@@ -172,7 +170,7 @@ def _only(place: str, markers: list[Any], kind: Any) -> Any:
     return found[0] if found else None
 
 
-def _type(place: str, hint: Any, markers: list[Any], fresh: list[Op]) -> Op:
+def _type(place: str, hint: Any, markers: list[Any], fresh: dict[type[Record], Op]) -> Op:
     if not isinstance(hint, type):
         _fail(place, f"{hint!r} is no type of the schema language")
     size, universal = _only(place, markers, Size), _only(place, markers, UniversalTag)
@@ -246,11 +244,10 @@ def _settle(op: Op) -> None:
 
 def compile_open(name: str, annotation: Any) -> Part:
     """The part for one type of an OpenTypes table."""
-    fresh: list[Op] = []
     if isinstance(annotation, type) and issubclass(annotation, Record):
         return compile_type(annotation).root
     hint, markers, _ = _unfold(name, annotation)
-    op = _type(name, hint, markers, fresh)
+    op = _type(name, hint, markers, {})
     return op.root
 
 

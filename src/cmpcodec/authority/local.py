@@ -105,6 +105,8 @@ class LocalAuthority:
         subject = order.subject or _NULL_DN
         if len(subject):
             check_subject(subject, self._rules)
+            if subject.rfc4514().casefold() == self._name.rfc4514().casefold():
+                raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "the subject is the name of the CA itself")
         subject_key = extension(oids.ID_CE_SUBJECT_KEY_IDENTIFIER, key_identifier(order.public_key))
         extensions, modified = self._chooser.choose(order.extensions, kind, subject_key, nameless=not len(subject))
         start, end, clipped = self._validity(order.validity, now)

@@ -88,6 +88,9 @@ def _check_attribute(attribute: AttributeTypeAndValue) -> None:
         raise Unaccepted(f"{kind} has {len(text)} characters, not 1 to {most}")
     if not text.isprintable():
         raise Unaccepted(f"{kind} contains characters that do not print")
+    if isinstance(attribute.value, DirectoryString) and attribute.value.name == "teletex_string" and not text.isascii():
+        # What such octets mean is a matter of opinion, and other software cannot read the certificate.
+        raise Unaccepted(f"{kind} is a TeletexString with characters beyond ASCII: use UTF8String")
 
 
 def _text(attribute: AttributeTypeAndValue) -> str | None:

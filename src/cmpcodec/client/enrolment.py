@@ -27,7 +27,7 @@ from ..messages import IMPLICIT_CONFIRM, asks_implicit_confirm, cert_status, sta
 from ..pkix import Certificate, CertificationRequest, Extension, GeneralName, Name, SubjectPublicKeyInfo
 from ..protection import Credential
 from .certificates import CertificateFacts, build_chain, facts, same_key
-from .reading import described, printable
+from .reading import described, printable, status_name
 from .settings import DEFAULTS, Flow, Settings
 from .template import Key, ProofMethod, Wish, certificate_request
 from .transaction import WHOLE_MESSAGE, Answer, Transaction
@@ -290,7 +290,7 @@ def _certificate(transaction: Transaction, answer: Answer, response: CertRespons
     elif status == PKIStatus.KEY_UPDATE_WARNING and answer.message.body.kup is not None:
         report("warning", 'received "keyUpdateWarning" - the old certificate has been updated already')
     elif status != PKIStatus.ACCEPTED:
-        text = f"PKIStatus {getattr(status, 'name', status)} does not go with a certificate"
+        text = f"PKIStatus {status_name(status)} does not go with a certificate"
         raise (yield from transaction.give_up(PKIFailureInfo.BAD_REQUEST, text))
     pair: CertifiedKeyPair | None = response.certified_key_pair
     certificate = None if pair is None or pair.private_key is not None else pair.cert_or_enc_cert.certificate

@@ -38,9 +38,16 @@ def joined(texts: Iterable[str] | None) -> str:
     return printable(", ".join(text for _, text in zip(range(32), texts or (), strict=False)))
 
 
+def status_name(status: int) -> str:
+    """A PKIStatus by its name, or its number: a large one in hexadecimal, as Python refuses to print it in decimal."""
+    if isinstance(status, PKIStatus):
+        return status.name
+    return str(status) if status.bit_length() <= 64 else printable(hex(status))
+
+
 def described(info: PKIStatusInfo) -> str:
     """A PKIStatusInfo in one printable line."""
-    said = [f"PKIStatus {getattr(info.status, 'name', info.status)}"]
+    said = [f"PKIStatus {status_name(info.status)}"]
     if info.fail_info:
         said.append(f"failInfo {', '.join(info.fail_info.names)}")
     if info.status_string:

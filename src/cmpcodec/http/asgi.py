@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -27,11 +28,16 @@ class _Gone(Exception):
 
 
 class ASGIApp:
-    """`application = ASGIApp(Gateway(responder))`. Of the limits, body, threads, waiting and sweep count here."""
+    """`application = ASGIApp(Gateway(responder))`. Of the limits, body, threads, waiting, failures and sweep count here.
+
+    Those per address mean the address that the server says its client has: behind a proxy, either have the server tell
+    the address that the proxy names, or set `waiting_per_address` and `failures_per_second` to None.
+    """
 
     def __init__(self, gateway: Gateway, limits: ServerLimits | None = None) -> None:
         self.gateway = gateway
         self.limits = ServerLimits() if limits is None else limits
+        gateway.limit(self.limits)
         self._crew: Crew | None = None
         self._sweeper = Sweeper(gateway.responder.sweep, self.limits.sweep)
         if gateway.health is None:
@@ -92,11 +98,21 @@ class ASGIApp:
         if not admitted.blocking:
             return self.gateway.answer(admitted, body, source=source)
         if self._crew is None:
-            self._crew = Crew(self.limits.threads, self.limits.waiting)
-        future = self._crew.submit(self.gateway.answer, admitted, body, source=source)
-        if future is None:
+            self._crew = Crew(self.limits.threads, self.limits.waiting, self.limits.waiting_per_address)
+        crew = self._crew
+        job = crew.submit(source, partial(self.gateway.answer, admitted, body, source=source))
+        if job is None:
             return self.gateway.refuse(self.gateway.overloaded(), method=method, target=target, source=source)
-        return await asyncio.wrap_future(future)
+        answered, gone = asyncio.wrap_future(job.future), asyncio.ensure_future(_disconnected(receive))
+        try:
+            await asyncio.wait((answered, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not answered.done() and crew.withdraw(job):
+                raise _Gone
+            return await answered
+        finally:
+            crew.withdraw(job)  # if this task was cancelled
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
 
     async def _body(self, admitted: Admitted, receive: Receive) -> bytes | Reply:
         body = bytearray()
@@ -116,6 +132,12 @@ class ASGIApp:
         if admitted.length is not None and len(body) != admitted.length:
             return plain(400, "The body is not as long as Content-Length says.")
         return bytes(body)
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _target(scope: Scope) -> bytes:

@@ -15,10 +15,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from .background import Crew
+from .background import Crew, Job
 from .crowd import Crowd, Phase
 from .framing import END, BadRequest, Chunks, Head, read_head
 from .gateway import Admitted, Gateway, Reply, plain
@@ -77,6 +78,8 @@ class Connection(asyncio.Protocol):
         self._head: Head | None = None
         self._admitted: Admitted | None = None
         self._chunks: Chunks | None = None
+        self._job: Job[Reply] | None = None
+        """The request that a thread answers, or should."""
 
     # --- What asyncio tells us ---
 
@@ -140,6 +143,10 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends nothing more; it may still wait for an answer."""
         self._ended = True
+        if self._withdraw():
+            # Whoever closes looks the same as who only has no more to send. The first is probable, and must not cost
+            # more when threads are scarce; the second is told to come again.
+            self._reply(self._refused(self._house.gateway.overloaded()))
         # True keeps our half of the connection open, which TLS does not have.
         return self.phase in (Phase.WORKING, Phase.SENDING) and self._transport is self._tcp
 
@@ -147,6 +154,7 @@ class Connection(asyncio.Protocol):
         """The connection is gone, from whichever side."""
         self._ended = True
         self._received.clear()
+        self._withdraw()
         self._house.crowd.leave(self)
 
     def resume_writing(self) -> None:
@@ -172,6 +180,7 @@ class Connection(asyncio.Protocol):
     def evict(self) -> None:
         """Close at once, by a reset: the kernel is to keep nothing for this client either."""
         self._ended = True
+        self._withdraw()
         with suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self._tcp.abort()
@@ -283,11 +292,19 @@ class Connection(asyncio.Protocol):
         if not admitted.blocking:
             self._reply(gateway.answer(admitted, body, source=self.address))
             return
-        future = self._house.crew.submit(gateway.answer, admitted, body, source=self.address)
-        if future is None:
+        self._job = self._house.crew.submit(self.address, partial(gateway.answer, admitted, body, source=self.address))
+        if self._job is None:
             self._reply(self._refused(gateway.overloaded()))
         else:
-            future.add_done_callback(self._answered_in_thread)
+            self._job.future.add_done_callback(self._answered_in_thread)
+
+    def _withdraw(self) -> bool:
+        """Take back the request if it still waits for a thread: nobody is there any more to read its answer."""
+        job, self._job = self._job, None
+        if job is None or not self._house.crew.withdraw(job):
+            return False
+        self._house.count("abandoned")
+        return True
 
     def _answered_in_thread(self, future: Future[Reply]) -> None:
         if not future.cancelled():
@@ -329,7 +346,7 @@ class Connection(asyncio.Protocol):
 
     def _sent(self) -> None:
         """The answer has left: wait for the next request, or for the end."""
-        self._head = self._admitted = self._chunks = None
+        self._head = self._admitted = self._chunks = self._job = None
         if self._last:
             self._say_goodbye()
         elif self._house.closing:

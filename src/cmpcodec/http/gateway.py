@@ -1,8 +1,7 @@
 """CMP over HTTP without a socket: which requests are served, and what each is answered. RFC 9811.
 
 Every adapter (WSGI, ASGI, the runner) asks `admit` before it reads a body and `answer` when it has it, so that all
-answer alike. It knows HTTP's words, not its bytes; it keeps no state, and nothing in a URL decides about a CMP
-message: the operation in a path is a label for the log, the body says what is asked.
+answer alike. It knows HTTP's words, not its bytes; nothing in a URL decides about a CMP message: the operation in a path is a label for the log, the body says what is asked.
 """
 
 from __future__ import annotations
@@ -15,12 +14,18 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ..server.ports import Answer
+from .background import SingleFlight
+from .limits import ServerLimits
 from .logs import Journal
 from .paths import BadTarget, Kind, Paths, Place
+from .sources import FailureBudget
 
 PKIXCMP: Final = "application/pkixcmp"
 MAX_BODY: Final = 256 * 1024
 """Octets of a request's body, by default: the same as `Limits.max_size` of a decode."""
+
+FRESH_CRL: Final = 60.0
+"""Seconds for which a CRL that was the newest may still be given out, while a newer one is being made."""
 
 _NUMBER = re.compile(r"[0-9]+")
 _NO_CODING = ("", "identity")
@@ -109,6 +114,8 @@ class Gateway:
     * `max_body`: octets of the largest message that is read; anything longer is refused, 413, without being read.
     * `metrics` counts, and serves /metrics (404 without it); `journal` writes a line per request.
     * `health` says what is wrong, or None; /healthz answers 503 then. The text is shown to whoever asks.
+    * `failures` bounds what a source costs whose requests cannot be authenticated: 429 beyond. The runner and the ASGI
+      application bring one (`limit`); without it there is no bound.
     """
 
     def __init__(
@@ -121,6 +128,7 @@ class Gateway:
         metrics: Meter | None = None,
         journal: Journal | None = None,
         health: Callable[[], str | None] | None = None,
+        failures: FailureBudget | None = None,
         retry_after: int = 5,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -129,14 +137,21 @@ class Gateway:
         self.journal = Journal() if journal is None else journal
         self.max_body = max_body
         self.health = health
+        self.failures = failures
         self._retry_after = retry_after
         self._clock = clock
         self._paths = Paths(aliases)
+        self._crls: SingleFlight[bytes] = SingleFlight(FRESH_CRL)
         names = list(responder.profiles)
         for wanted in (*(aliases or {}).values(), *([default_profile] if default_profile is not None else [])):
             if wanted not in names:
                 raise ValueError(f"there is no profile {wanted!r}: there are {', '.join(sorted(names)) or 'none'}")
         self._default = names[0] if default_profile is None and len(names) == 1 else default_profile
+
+    def limit(self, limits: ServerLimits) -> None:
+        """Take the budget of failures from a server's limits, unless there is one already."""
+        if self.failures is None and limits.failures_per_second:
+            self.failures = FailureBudget(limits.failures_per_second, limits.failures_burst)
 
     def admit(
         self, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]], *, source: str = ""
@@ -144,15 +159,17 @@ class Gateway:
         """Decide about a request from its line and header fields alone: the answer if it is refused.
 
         `target` is the request target as received, not decoded; names of header fields in any case. `source` is the
-        peer's address, for the log.
+        peer's address, for the log and for the budget of failures.
         """
-        decision = self._decide(method, target, headers)
+        decision = self._decide(method, target, headers, source)
         if isinstance(decision, Reply):
             self._count("refused", decision.status)
             self.journal.refused(decision.status, method=method, target=target, source=source)
         return decision
 
-    def _decide(self, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Admitted | Reply:
+    def _decide(
+        self, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]], source: str
+    ) -> Admitted | Reply:
         try:
             place = self._paths.find(target)
         except BadTarget as error:
@@ -168,6 +185,8 @@ class Gateway:
             return Admitted(place, profile, head=method == "HEAD")
         if method != "POST":
             return plain(405, "CMP messages are sent by POST.", ("Allow", "POST"))
+        if self._spent(source):
+            return self._too_many_failures()
         return self._measure(place, profile, headers)
 
     def _measure(self, place: Place, profile: str, headers: Iterable[tuple[bytes, bytes]]) -> Admitted | Reply:
@@ -197,8 +216,15 @@ class Gateway:
         return plain(413, f"A message has at most {self.max_body} octets here.")
 
     def overloaded(self) -> Reply:
-        """The answer where no thread is free and too many requests wait."""
+        """The answer where no thread is free and too many requests wait, all together or of one source."""
         return plain(503, "Too many requests at the moment.", ("Retry-After", str(self._retry_after)))
+
+    def _spent(self, source: str) -> bool:
+        return self.failures is not None and self.failures.spent(source)
+
+    def _too_many_failures(self) -> Reply:
+        text = "Too many requests from here could not be authenticated."
+        return plain(429, text, ("Retry-After", str(self._retry_after)))
 
     def refuse(self, reply: Reply, *, method: str = "", target: bytes = b"", source: str = "") -> Reply:
         """Count and log an answer that the adapter itself found, and return it."""
@@ -210,8 +236,11 @@ class Gateway:
         """Answer an admitted request. It may take long: see `Admitted.blocking`. It raises nothing.
 
         Whatever the body holds, CMP answers with status 200 and a PKIMessage; 500 means a bug, which is in the log.
+        Only if the source has used up its budget of failures since the request was admitted, it is refused: 429.
         """
         kind = admitted.place.kind
+        if kind is Kind.CMP and self._spent(source):
+            return self.refuse(self._too_many_failures(), method="POST", source=source)
         try:
             reply = self._answer(admitted, body, source)
         except Exception:
@@ -225,7 +254,7 @@ class Gateway:
             case Kind.CMP:
                 return self._respond(admitted, body, source)
             case Kind.CRL:
-                der = self.responder.crl(admitted.profile)
+                der = self._crls.get(admitted.profile, lambda: self.responder.crl(admitted.profile))
                 return Reply(200, (("Content-Type", "application/pkix-crl"), ("Content-Length", str(len(der)))), der)
             case Kind.METRICS:
                 assert self.metrics is not None
@@ -240,6 +269,10 @@ class Gateway:
         began = self._clock()
         answer = self.responder.respond(body, admitted.profile)
         seconds = self._clock() - began
+        # Nobody was authenticated, and a password was hashed for it, or might have been. An error message gets no
+        # error in return, so its answer says of no failure.
+        if self.failures is not None and answer.requester is None and (answer.fail_info or answer.request == "error"):
+            self.failures.failed(source)
         if self.metrics is not None:
             self.metrics.answered(admitted.profile, answer, seconds)
         self.journal.answered(

@@ -39,10 +39,19 @@ class ServerLimits:
     """Threads that answer requests. They mostly wait for disks and hash without the GIL."""
     waiting: int = 256
     """Most requests that wait for a thread; the next one is answered 503."""
+    waiting_per_address: int | None = 32
+    """Most of these from one address (of IPv6: from one /64 network); None: no such cap. The addresses whose requests
+    wait have their turns one after the other."""
+    failures_per_second: int | None = 20
+    """How many requests one address (of IPv6: one /64 network) may send in a second, in the long run, whose sender
+    cannot be authenticated: hashing a password in vain is the dearest thing that a stranger can ask for. Beyond, its
+    CMP requests are answered 429, unread. None or 0: no such limit, as is right behind a proxy that hides addresses."""
+    failures_burst: int = 200
+    """How many of these may come at once."""
     sweep: float = 15.0
     """Between two rounds of housekeeping: revoking what was not confirmed, forgetting what has expired."""
     retry_after: int = 5
-    """What a 503 tells the client to wait, in seconds."""
+    """What a 503 or 429 tells the client to wait, in seconds."""
 
     def __post_init__(self) -> None:
         for name in ("header", "body", "idle", "send", "linger", "sweep"):
@@ -50,8 +59,12 @@ class ServerLimits:
                 raise ValueError(f"{name} must be more than 0 seconds")
         if self.grace < 0:
             raise ValueError("grace must not be negative")
-        for name in ("header_bytes", "header_lines", "connections", "held", "threads", "waiting", "retry_after"):
+        counts = ("header_bytes", "header_lines", "connections", "held", "threads", "waiting", "failures_burst")
+        for name in (*counts, "retry_after"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
-        if self.connections_per_address is not None and self.connections_per_address < 1:
-            raise ValueError("connections_per_address must be at least 1, or None")
+        for name in ("connections_per_address", "waiting_per_address"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, or None")
+        if self.failures_per_second is not None and self.failures_per_second < 0:
+            raise ValueError("failures_per_second must not be negative")

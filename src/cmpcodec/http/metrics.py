@@ -22,6 +22,7 @@ BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 EVENTS: Final = (
     "accepted",
     "evicted",
+    "abandoned",
     "bad_tls",
     "timeout_header",
     "timeout_body",
@@ -79,7 +80,8 @@ class Metrics:
         )
         self._connections = Counter(
             "cmp_connections",
-            "Connections, by what happened to them: accepted, evicted (to make room), timeout_<phase>, bad_tls.",
+            "Connections, by what happened to them: accepted, evicted (to make room), timeout_<phase>, bad_tls, "
+            "abandoned (by the client, before a thread was free for its request).",
             ("event",),
             registry=self.registry,
         )

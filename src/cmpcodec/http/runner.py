@@ -79,6 +79,7 @@ class Server:
         self.gateway = gateway if isinstance(gateway, Gateway) else Gateway(gateway)
         self.limits = ServerLimits() if limits is None else limits
         self._tls = tls
+        self.gateway.limit(self.limits)
         self._most = _files_for(self.limits.connections)
         self._sockets = _bind(host, port)
         bound, port = self._sockets[0].getsockname()[:2]
@@ -112,7 +113,7 @@ class Server:
         if self._stopped.is_set():
             self._stop.set()
         count = _ignore if self.gateway.metrics is None else self.gateway.metrics.connection
-        crew = Crew(self.limits.threads, self.limits.waiting)
+        crew = Crew(self.limits.threads, self.limits.waiting, self.limits.waiting_per_address)
         house = House(
             gateway=self.gateway,
             limits=self.limits,

@@ -22,7 +22,8 @@ class ProtectionPolicy(NamedTuple):
     min_iterations: int = 100
     """Least iterationCount of a PasswordBasedMac. RFC 9810, 5.1.3.1 demands 100."""
     max_iterations: int = 100_000
-    """Greatest iterationCount of a PasswordBasedMac."""
+    """Greatest iterationCount of a PasswordBasedMac, in hashes that cost what SHA-256 does: a quarter of it is the most
+    for SHA-384 and SHA-512, an eighth for SHA-3."""
     min_salt: int = 8
     """Least salt, in octets."""
     max_salt: int = 64

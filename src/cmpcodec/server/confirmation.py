@@ -106,8 +106,11 @@ def _certificates(received: Received) -> list[IssuedCertificate]:
     """The certificates of the transaction that its requester has neither confirmed nor rejected."""
     assert received.transaction is not None
     issuer = received.profile.authority.name.der
-    found = (received.store.certificate(issuer, serial) for _, serial in received.transaction.serials)
-    return [one for one in found if one is not None]
+    found = [received.store.certificate(issuer, serial) for _, serial in received.transaction.serials]
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        raise Refused(PKIFailureInfo.BAD_CERT_ID, "a certificate of this transaction is not known under this CA's name")
+    return known
 
 
 def _in_time(issued: IssuedCertificate, now: datetime) -> bool:

@@ -45,7 +45,9 @@ class Profile:
     OpenSSL's client does not by default: it names neither sender nor senderKID."""
     message_time_window: timedelta | None = timedelta(minutes=5)
     """How far messageTime may be off; None does not look at it."""
-    message_time_required: bool = False
+    message_time_required: bool = True
+    """Whether messages without messageTime are refused. Without it, a message that was recorded could be sent again
+    after `remember`: a new certificate for the same key, or an old revocation or its end."""
     max_requests: int = 8
     """Most CertReqMsgs, RevDetails, CertStatus or PollReqs in one message."""
     revocation_status: PKIStatus = PKIStatus.ACCEPTED

@@ -13,15 +13,16 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, cast
 
+from ..asn1 import Limits
 from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
-from ..errors import DecodeError, InvalidProtection, ProtectionError
+from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError
 from ..messages import fresh_octets
 from ..protection import Credential, verify
 from . import confirmation, polling, requests
 from .answers import build, error_body, has_password_based_mac, pki_conf, statuses
 from .crl import current_crl
 from .parties import Party, SharedSecretParty
-from .ports import Answer, Change, Conflict, Refused, Store, Transaction, TransactionKey, TransactionState
+from .ports import Answer, Change, Conflict, Refused, StatusMove, Store, Transaction, TransactionKey, TransactionState
 from .profile import Profile
 from .rules import check_header, check_recip_nonce, check_transaction_id, check_version
 from .transactions import MOST_STEPS, NEW, TABLE, Action, Outcome, Received, Refusal, Summary
@@ -33,6 +34,11 @@ _EXPLAINED: Final = 8 * 1024
 """Longest unreadable message, in bytes, whose fault is looked for: that takes longer than to refuse it."""
 
 _SWEPT: Final = 200
+"""How many certificates are revoked by one change of the store."""
+_SWEPT_AT_ONCE: Final = 10_000
+"""When a round of sweeping ends, though more is due: the next one goes on."""
+_OWN: Final = Limits(max_size=1 << 30, max_depth=64, max_nodes=1 << 24, max_repeat=1 << 24)
+"""For our own answers, which may be larger than what we accept."""
 _FAILED: Final = "the server failed; nothing was changed"
 
 _PERFORM: Final[Mapping[Action, Callable[[Received], Outcome]]] = {
@@ -119,18 +125,25 @@ class Responder:
         revoked = 0
         while True:
             overdue = self._store.unconfirmed(now, _SWEPT)
-            moved = 0
-            for certificate in overdue:
-                try:
-                    self._store.apply(Change(moves=[confirmation.never_confirmed(certificate, now)]))
-                    moved += 1
-                except Conflict:  # confirmed or revoked at this moment by somebody else
-                    pass
+            moved = self._revoke([confirmation.never_confirmed(one, now) for one in overdue])
             revoked += moved
-            if len(overdue) < _SWEPT or not moved:
+            if len(overdue) < _SWEPT or not moved or revoked >= _SWEPT_AT_ONCE:
                 break
         self._store.forget(now)
         return revoked
+
+    def _revoke(self, moves: list[StatusMove]) -> int:
+        """Make these moves together or, if somebody else moved one of them at this moment, those that still can be."""
+        moved = 0
+        for part in (moves, *([one] for one in moves)) if moves else ():
+            try:
+                self._store.apply(Change(moves=part))
+            except Conflict:
+                continue
+            moved += len(part)
+            if part is moves:
+                break
+        return moved
 
     # --- One message ---
 
@@ -155,7 +168,7 @@ class Responder:
         except Refused as refused:
             fail_info, text, detail = refused.fail_info, refused.text, ""
         except Exception as error:  # the requester is known: it gets a protected answer
-            fail_info, text = PKIFailureInfo.SYSTEM_FAILURE, _FAILED
+            fail_info, text = _own_fault(error), _FAILED
             detail = _described(error)
         header = message.header
         der = build(
@@ -170,9 +183,7 @@ class Responder:
 
     def _failed(self, profile: Profile, now: datetime, error: Exception, message: PKIMessage | None) -> Answer:
         """An unprotected systemFailure: something failed before anybody was authenticated."""
-        return self._unprotected(
-            profile, now, PKIFailureInfo.SYSTEM_FAILURE, _FAILED, message, detail=_described(error)
-        )
+        return self._unprotected(profile, now, _own_fault(error), _FAILED, message, detail=_described(error))
 
     def _unprotected(
         self,
@@ -339,7 +350,7 @@ def _after(received: Received, outcome: Outcome, nonce: bytes, request: bytes) -
 
 def _repeated(stored: bytes, message: PKIMessage, party: Party) -> Answer:
     """The answer that was given before, as it was."""
-    body = PKIMessage.decode(stored).body
+    body = PKIMessage.decode(stored, limits=_OWN).body
     summary = Summary()
     for info in statuses(body):
         texts = "; ".join(info.status_string or ())
@@ -376,6 +387,12 @@ def _failure(
         requester=requester,
         transaction_id=None if message is None else message.header.transaction_id,
     )
+
+
+def _own_fault(error: Exception) -> PKIFailureInfo:
+    """What to answer when store or authority failed: some of their errors say that it will pass."""
+    passes = isinstance(error, CMPError) and error.fail_info == "SYSTEM_UNAVAIL"
+    return PKIFailureInfo.SYSTEM_UNAVAIL if passes else PKIFailureInfo.SYSTEM_FAILURE
 
 
 def _described(error: Exception) -> str:

@@ -50,6 +50,7 @@ def check_transaction_id(header: PKIHeader, profile: Profile) -> bytes:
 
 def check_header(header: PKIHeader, profile: Profile, now: datetime) -> None:
     """The rules that hold for every message, in whatever state its transaction is."""
+    _check_origin(header, profile)
     if profile.strict:
         _check_sender(header)
     _check_time(header, profile, now)
@@ -68,6 +69,13 @@ def check_recip_nonce(header: PKIHeader, expected: bytes | None) -> None:
         raise Refused(PKIFailureInfo.BAD_RECIPIENT_NONCE, "recipNonce is missing")
     if header.recip_nonce != expected:
         raise Refused(PKIFailureInfo.BAD_RECIPIENT_NONCE, "recipNonce is not the senderNonce of our last message")
+
+
+def _check_origin(header: PKIHeader, profile: Profile) -> None:
+    """A MAC does not tell who of the two made it: refuse what we ourselves sent, and somebody sends back."""
+    name = header.sender.directory_name
+    if name is not None and name.der == profile.authority.name.der:
+        raise Refused(PKIFailureInfo.BAD_REQUEST, "the sender is this server itself")
 
 
 def _check_sender(header: PKIHeader) -> None:

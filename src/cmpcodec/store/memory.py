@@ -5,6 +5,7 @@ It knows the meaning of `ports.Store` and a lock; nothing of files. What it hold
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from datetime import datetime
 from threading import Lock
@@ -128,8 +129,8 @@ class MemoryStore:
         """At most `limit` certificates that are UNCONFIRMED although `confirm_before` lies before that time."""
         with self._lock:
             waiting = [self._certificates[name] for name in self._unconfirmed]
-        late = [(one.confirm_before, one.serial, one) for one in waiting if one.confirm_before is not None]
-        return [one for due, _, one in sorted(late, key=lambda entry: entry[:2]) if due < before][:limit]
+        late = [(due, one.serial, one) for one in waiting if (due := one.confirm_before) is not None and due < before]
+        return [one for _, _, one in heapq.nsmallest(limit, late, key=lambda entry: entry[:2])]
 
     def forget(self, before: datetime) -> int:
         """Drop transactions that expired before that time, with their answers; return how many. Certificates stay."""

@@ -161,7 +161,7 @@ def _plain(op: Op, value: Any, level: int) -> bytes:
         raise Unfit(f"expected {op.cls.__name__}, not {type(value).__name__}")
     if level == MAX_PLAIN_LEVELS:
         raise Unfit(f"more than {MAX_PLAIN_LEVELS} dicts and lists inside each other")
-    values = _components(op, value) if named else list(value)
+    values = _components(op, dict(value)) if named else list(value)
     try:
         return encode(op, values, level + 1)
     except EncodeError as error:
@@ -173,6 +173,6 @@ def _components(op: Op, given: dict[Any, Any]) -> Any:
     if not all(isinstance(name, str) for name in given):
         raise Unfit(f"the names of the components of {op.cls.__name__} are texts")
     try:
-        return arguments(op, (), dict(given))
+        return arguments(op, (), given)
     except TypeError as error:
         raise Unfit(str(error)) from None
