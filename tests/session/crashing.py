@@ -7,6 +7,7 @@ has to notice: it stores an answer after that has left.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -14,8 +15,8 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import cmpcodec as cmp
 from cmpcodec.messages import IMPLICIT_CONFIRM, cert_hash
 from cmpcodec.pkix import Name
 from tests.server.support import KEYS, Device, cert_request, certificates, rev_details, spki
-from tests.session.support import Gone, Served, Wire
+from tests.session.support import PATIENCE, Gone, Served, Wire
 
 ARMED = "armed"
 STATEMENTS = (
@@ -218,14 +219,15 @@ class Client:
         self._talk = self._transactions()
         self._request = next(self._talk)
 
-    def work(self, port: int, stop: threading.Event) -> None:
-        """Go on until the server is gone or somebody says stop."""
+    def work(self, port: int, stop: threading.Event, heard: Callable[[], None] = lambda: None) -> None:
+        """Go on until the server is gone or somebody says stop; call `heard` when an answer has come."""
         with Wire(port) as wire:
             while not stop.is_set():
                 try:
                     answer = wire.post(self._request)
                 except Gone:
                     return
+                heard()
                 self.book.answered(self._request, answer)
                 self._request = self._talk.send(cmp.decode(answer))
 
@@ -316,10 +318,6 @@ class Server(Served):
         """From now on, its point counts."""
         (self.folder / ARMED).touch()
 
-    def kill(self) -> None:
-        """SIGKILL, now."""
-        self.process.kill()
-
 
 class Campaign:
     """Crashes of one server, one after the other: the next start checks what the last one left."""
@@ -333,43 +331,53 @@ class Campaign:
         self._swapped = swapped
 
     def crash(self, point: str | None = None) -> None:
-        """Start the server, hold it against the book, let the clients work; it dies at a point, or at random."""
+        """Start the server, hold it against the book, let the clients work; it dies at a point.
+
+        Without one it is killed at random: at any time, or at the moment when a client has got an answer.
+        """
         server = Server(self.folder, point or "nowhere", self._chance.randint(1, 5), self._swapped)
         with server:
             self.book.check(server, self._chance)
-            stop = threading.Event()
-            threads = [
-                threading.Thread(target=client.work, args=(server.port, stop), daemon=True) for client in self._clients
-            ]
-            for thread in threads:
-                thread.start()
-            if point is None:
-                time.sleep(self._chance.uniform(0.02, 0.3))
-                server.kill()
-            else:
-                server.arm()
-            try:
-                code = server.process.wait(30)
-            finally:
-                stop.set()
-                server.kill()
-                for thread in threads:
-                    thread.join()
+            left = itertools.count(self._chance.randint(1, 40), -1)
+            by_answer = point is None and self._chance.random() < 0.5
+
+            def heard() -> None:
+                if by_answer and next(left) == 0:
+                    server.process.kill()
+
+            with self._working(server, heard):
+                if point is not None:
+                    server.arm()
+                elif not by_answer:
+                    time.sleep(self._chance.uniform(0.02, 0.3))
+                    server.process.kill()
+                try:
+                    code = server.process.wait(PATIENCE)
+                finally:
+                    server.process.kill()
             assert code == -signal.SIGKILL, (code, server.log()[-2000:])
         self.kills += 1
+
+    @contextmanager
+    def _working(self, server: Server, heard: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """All clients at work."""
+        stop = threading.Event()
+        threads = [threading.Thread(target=client.work, args=(server.port, stop, heard)) for client in self._clients]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
 
     def finish(self) -> None:
         """A last start: look, let the clients work in peace for a moment, look again."""
         with Server(self.folder, swapped=self._swapped) as server:
             self.book.check(server, self._chance)
-            stop = threading.Event()
-            threads = [threading.Thread(target=client.work, args=(server.port, stop)) for client in self._clients]
-            for thread in threads:
-                thread.start()
-            time.sleep(0.3)
-            stop.set()
-            for thread in threads:
-                thread.join()
+            with self._working(server):
+                time.sleep(0.3)
             self.book.check(server, self._chance)
             assert "Traceback" not in server.log()
             assert SECRET.decode() not in server.log()

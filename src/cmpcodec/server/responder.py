@@ -135,7 +135,7 @@ class Responder:
     def _revoke(self, moves: list[StatusMove]) -> int:
         """Make these moves together or, if somebody else moved one of them at this moment, those that still can be."""
         moved = 0
-        for part in (moves, *([one] for one in moves)) if moves else ():
+        for part in (moves, *([one] for one in moves if len(moves) > 1)) if moves else ():
             try:
                 self._store.apply(Change(moves=part))
             except Conflict:
