@@ -164,8 +164,9 @@ def attempt(operation: Callable[..., Any], index: int, burst: int) -> Any:
     except MemoryError:
         pass
     except SystemError as error:
+        # A SystemError may have lost its words, too, for want of memory.
         if not (
-            FORGETFUL and re.search("error return without exception set|returned NULL without setting", str(error))
+            FORGETFUL and re.search("error return without exception set|returned NULL without setting|^$", str(error))
         ):
             raise
     finally:
