@@ -339,7 +339,7 @@ class Campaign:
         with server:
             self.book.check(server, self._chance)
             left = itertools.count(self._chance.randint(1, 40), -1)
-            by_answer = point is None and self._chance.random() < 0.5
+            by_answer = point is None and self._chance.random() < 0.75
 
             def heard() -> None:
                 if by_answer and next(left) == 0:

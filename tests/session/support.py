@@ -156,7 +156,11 @@ class Wire:
     def respond(self, request: bytes) -> Answer:
         """What `Device.send` calls."""
         der = self.post(request)
-        return Answer(der=der, body=cmp.decode(der).body.name)
+        body = cmp.decode(der).body
+        info = None if body.error is None else body.error.pki_status_info
+        return Answer(
+            der=der, body=body.name, status=info and info.status, fail_info=info.fail_info if info else None
+        )
 
     def clock(self) -> datetime:
         """What `Device.message` puts into messageTime."""

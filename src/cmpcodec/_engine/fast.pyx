@@ -60,6 +60,17 @@ from cmpcodec.errors import EncodeError as _EncodeError
 from cmpcodec.errors import LimitExceeded as _LimitExceeded
 from cmpcodec.errors import counted as _counted
 
+cdef extern from *:
+    """
+    /* CPython may lose a MemoryError on its way out of Python code. Since 3.12, a traceback for no exception crashes. */
+    static int cmpcodec_trace(PyFrameObject *frame) {
+        if (!PyErr_Occurred())
+            PyErr_NoMemory();
+        return PyTraceBack_Here(frame);
+    }
+    #define PyTraceBack_Here cmpcodec_trace
+    """
+
 Child = _explained.Child
 
 import_datetime()

@@ -145,14 +145,12 @@ class SingleFlight(Generic[T]):
 
     def get(self, key: str, make: Callable[[], T]) -> T:
         """What `make` returns, or has returned to another thread. Raises what it raises."""
+        mine: Future[T] = Future()
         with self._lock:
-            flight = self._flights.get(key)
-            if flight is None:
-                mine: Future[T] = Future()
-                self._flights[key] = mine
-            elif key in self._made and self._clock() - self._made[key][1] <= self._fresh:
+            flight = self._flights.setdefault(key, mine)
+            if flight is not mine and key in self._made and self._clock() - self._made[key][1] <= self._fresh:
                 return self._made[key][0]
-        if flight is not None:
+        if flight is not mine:
             return flight.result()
         try:
             made = make()

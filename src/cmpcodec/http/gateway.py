@@ -1,7 +1,8 @@
 """CMP over HTTP without a socket: which requests are served, and what each is answered. RFC 9811.
 
 Every adapter (WSGI, ASGI, the runner) asks `admit` before it reads a body and `answer` when it has it, so that all
-answer alike. It knows HTTP's words, not its bytes; nothing in a URL decides about a CMP message: the operation in a path is a label for the log, the body says what is asked.
+answer alike. It knows HTTP's words, not its bytes; nothing in a URL decides about a CMP
+message: the operation in a path is a label for the log, the body says what is asked.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class Gateway:
         self._retry_after = retry_after
         self._clock = clock
         self._paths = Paths(aliases)
-        self._crls: SingleFlight[bytes] = SingleFlight(FRESH_CRL)
+        self._crls: SingleFlight[bytes] = SingleFlight(FRESH_CRL, clock)
         names = list(responder.profiles)
         for wanted in (*(aliases or {}).values(), *([default_profile] if default_profile is not None else [])):
             if wanted not in names:
