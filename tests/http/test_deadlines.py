@@ -284,6 +284,10 @@ def test_newest_get_room() -> None:
         {"connections": 0},
         {"connections_per_address": 0},
         {"threads": 0},
+        {"retry_after": 0},
+        {"waiting_per_address": 0},
+        {"failures_per_second": -1},
+        {"failures_burst": 0},
     ],
 )
 def test_limits_make_sense(wrong: dict[str, float]) -> None:

@@ -26,9 +26,12 @@ from cmpcodec.http.metrics import Metrics
 from cmpcodec.http.sources import MOST_SOURCES, FailureBudget, source_of
 from cmpcodec.http.wsgi import WSGIApp
 from cmpcodec.server.ports import Answer
+from cmpcodec.store import MemoryStore
 from tests.http.support import PATH, PATIENCE, FakeResponder, Reader, connect, exchange, one, post, running
 from tests.http.test_asgi import ask, body, talk
-from tests.http.test_wsgi import converse
+from tests.http.test_wsgi import call
+from tests.server.support import Device
+from tests.server.support import Server as RealServer
 
 MEDIA = (b"Content-Type", b"application/pkixcmp")
 RESET = b"\1\0\0\0\0\0\0\0"
@@ -77,7 +80,9 @@ def busy_crew(waiting: int = 10, per_source: int | None = None) -> Iterator[tupl
 def test_sources_have_turns() -> None:
     order: list[str] = []
     with busy_crew() as (crew, go):
-        jobs = [crew.submit(name[0], lambda name=name: order.append(name)) for name in ("a1", "a2", "a3", "b1", "c1", "b2")]  # type: ignore[misc]
+        jobs = [
+            crew.submit(name[0], lambda name=name: order.append(name)) for name in ("a1", "a2", "a3", "b1", "c1", "b2")
+        ]  # type: ignore[misc]
         go.set()
         for job in jobs:
             assert job is not None
@@ -240,8 +245,8 @@ def test_half_closed_while_it_waits(crews: list[Crew]) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a second address of the loopback interface")
 def test_one_address_does_not_take_all_places(crews: list[Crew]) -> None:
     responder = Blocked()
-    limits = ServerLimits(threads=1, waiting_per_address=2, retry_after=9)
-    with running(responder, limits) as server, contextlib.ExitStack() as stack:
+    limits = ServerLimits(threads=1, waiting_per_address=2)
+    with running(Gateway(responder, retry_after=9), limits) as server, contextlib.ExitStack() as stack:
         stack.callback(responder.go.set)
         greedy = [stack.enter_context(connect(server)) for _ in range(3)]
         for number, connection in enumerate(greedy):
@@ -356,7 +361,9 @@ def test_budget_makes_sense(wrong: tuple[float, int]) -> None:
 
 
 def admit(gateway: Gateway, source: str, path: str = PATH) -> Admitted | Reply:
-    return gateway.admit("POST" if path == PATH else "GET", path.encode(), [MEDIA], source=source)
+    return gateway.admit(
+        "POST" if path in (PATH, "/.well-known/cmp/p/p") else "GET", path.encode(), [MEDIA], source=source
+    )
 
 
 def test_failures_end_in_429() -> None:
@@ -397,6 +404,29 @@ def test_what_is_a_failure(answer: Answer, counts: bool) -> None:
     assert isinstance(admit(gateway, "a"), Reply) is counts
 
 
+def test_what_the_responder_does_not_believe_is_a_failure() -> None:
+    """A wrong secret, an error message under one, rubbish; but not what a known device gets wrong."""
+    server = RealServer(MemoryStore())
+    gateway = Gateway(server.responder, failures=FailureBudget(1, 1, clock=Clock()))
+    known, stranger = Device(server), Device(server, secret=b"wrong")
+    wrong = {"error": {"pki_status_info": {"status": 2}}}
+    found = []
+    for message in (
+        known.message({"cert_conf": []}),
+        known.message(wrong),
+        stranger.message({"cert_conf": []}),
+        stranger.message(wrong),
+        Device(server, kid=b"unknown", secret=b"wrong").message(wrong),
+        b"rubbish",
+    ):
+        source = f"source {len(found)}"
+        admitted = admit(gateway, source, "/.well-known/cmp/p/p")
+        assert isinstance(admitted, Admitted)
+        gateway.answer(admitted, message, source=source)
+        found.append(gateway.failures is not None and gateway.failures.spent(source))
+    assert found == [False, False, True, True, True, True]
+
+
 def test_runner_refuses_before_the_body() -> None:
     responder = FakeResponder(answer=NOBODY)
     with running(responder, ServerLimits(failures_per_second=1, failures_burst=100)) as server:
@@ -421,7 +451,7 @@ def test_applications_refuse_too() -> None:
     found = [(ask(app, body(b"x")) or (0,))[0] for _ in range(2)]
     assert found == [200, 429]
     gateway = Gateway(FakeResponder(answer=NOBODY), failures=FailureBudget(1, 1, clock=Clock()))
-    statuses = [converse(WSGIApp(gateway), b"x", REMOTE_ADDR=address)[0] for address in ("a", "a", "b")]
+    statuses = [call(b"x", app=WSGIApp(gateway), REMOTE_ADDR=address)[0] for address in ("a", "a", "b")]
     assert statuses == [200, 429, 200]
 
 

@@ -37,7 +37,7 @@ class Bites(io.BytesIO):
 
 
 def call(
-    body: bytes = b"", path: str = PATH, method: str = "POST", **environ: Any
+    body: bytes = b"", path: str = PATH, method: str = "POST", app: WSGIApp = APP, **environ: Any
 ) -> tuple[int, dict[str, str], bytes, Bites]:
     """Call the application as a server does, under the validator."""
     source = Bites(body)
@@ -60,7 +60,7 @@ def call(
         said.append((status, headers))
         return lambda data: None
 
-    answer = validator(APP)(full, start_response)
+    answer = validator(app)(full, start_response)
     try:
         content = b"".join(answer)
     finally:

@@ -158,9 +158,7 @@ class Wire:
         der = self.post(request)
         body = cmp.decode(der).body
         info = None if body.error is None else body.error.pki_status_info
-        return Answer(
-            der=der, body=body.name, status=info and info.status, fail_info=info.fail_info if info else None
-        )
+        return Answer(der=der, body=body.name, status=info and info.status, fail_info=info.fail_info if info else None)
 
     def clock(self) -> datetime:
         """What `Device.message` puts into messageTime."""
