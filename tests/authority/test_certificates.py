@@ -85,7 +85,7 @@ SUBJECTS = {
     "utf8": DEVICE,
     "printable": name((oids.COMMON_NAME, DirectoryString(printable_string="device"))),
     "bmp": name((oids.COMMON_NAME, DirectoryString(bmp_string="Gerät"))),
-    "teletex": name((oids.ORGANIZATION_NAME, DirectoryString(teletex_string="Gerät"))),
+    "teletex": name((oids.ORGANIZATION_NAME, DirectoryString(teletex_string="device"))),
     "universal": name((oids.ORGANIZATION_NAME, DirectoryString(universal_string="Gerät"))),
     "many": Name(
         rdn

@@ -108,3 +108,11 @@ def test_teletex_beyond_ascii(device: Device) -> None:
     answer = device.send({"ir": [named(cmp.Name([[attribute]]))]})
     (response,) = answer.body.ip.response
     assert response.status.fail_info == cmp.PKIFailureInfo.BAD_CERT_TEMPLATE
+
+
+def test_a_subject_that_others_cannot_read(device: Device) -> None:
+    """An arc of twenty octets is an OBJECT IDENTIFIER, but not for `cryptography`."""
+    octets = bytes.fromhex("30233121301f06152a" + 19 * "ff" + "7f0c06646576696365")
+    answer = device.send({"ir": [named(cmp.Name.decode(octets))]})
+    (response,) = answer.body.ip.response
+    assert response.status.fail_info == cmp.PKIFailureInfo.BAD_CERT_TEMPLATE

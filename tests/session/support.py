@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -134,18 +135,37 @@ class Wire:
 
     def __init__(self, port: int, profile: str = "czertainly") -> None:
         self.port = port
-        self.path = f"/api/v1/protocols/cmp/raProfile/{profile}"
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        path = f"/api/v1/protocols/cmp/raProfile/{profile}"
+        self._head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pkixcmp\r\nContent-Length: "
+        self._socket: socket.socket | None = None
 
     def exchange(self, body: bytes) -> tuple[int, str, bytes]:
         """POST a body: status, content type, answer. Raises Gone."""
         try:
-            self._connection.request("POST", self.path, body, {"Content-Type": "application/pkixcmp"})
-            answer = self._connection.getresponse()
-            return answer.status, answer.headers.get("content-type", ""), answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            if self._socket is None:
+                self._socket = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+            self._socket.sendall(f"{self._head}{len(body)}\r\n\r\n".encode() + body)
+            received = b""
+            while (end := received.find(b"\r\n\r\n")) < 0:
+                received += self._more()
+            first, *lines = received[:end].decode().split("\r\n")
+            fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            answer = received[end + 4 :]
+            while len(answer) < int(fields["content-length"]):
+                answer += self._more()
+        except OSError as error:
             self.close()
             raise Gone from error
+        if fields.get("connection") == "close":
+            self.close()
+        return int(first.split()[1]), fields.get("content-type", ""), answer
+
+    def _more(self) -> bytes:
+        assert self._socket is not None
+        data = self._socket.recv(65536)
+        if not data:
+            raise ConnectionResetError("the server closed the connection")
+        return data
 
     def post(self, body: bytes) -> bytes:
         """The answer to a message, which has to be one. Raises Gone."""
@@ -169,7 +189,9 @@ class Wire:
         return Device(self, secret, kid)  # type: ignore[arg-type]  # it needs no more of a server than is here
 
     def close(self) -> None:
-        self._connection.close()
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
 
     def __enter__(self) -> Wire:
         return self

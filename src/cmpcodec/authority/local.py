@@ -16,7 +16,7 @@ from .. import oids
 from ..asn1 import Null
 from ..cmp import PKIFailureInfo
 from ..crmf import OptionalValidity
-from ..errors import UnsupportedAlgorithm
+from ..errors import DecodeError, UnsupportedAlgorithm
 from ..pkix import (
     AuthorityKeyIdentifier,
     Certificate,
@@ -122,7 +122,14 @@ class LocalAuthority:
                 "extensions": extensions,
             }
         )
-        return Issue(signed(content, self._key, self._digest), modified or clipped)
+        certificate = signed(content, self._key, self._digest)
+        try:
+            certificate.load()
+        except DecodeError:  # an object identifier beyond all measure, for instance
+            raise Refused(
+                PKIFailureInfo.BAD_CERT_TEMPLATE, "what is asked for would make a certificate that others cannot read"
+            ) from None
+        return Issue(certificate, modified or clipped)
 
     def revoke(self, certificate: IssuedCertificate, reason: int | None, now: datetime, asked_at: datetime) -> None:
         """Consent, if the certificate is of this authority and the reason is one of RFC 5280; raises Refused if not."""
