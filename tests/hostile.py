@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import cmpcodec
@@ -153,11 +153,14 @@ def watch_memory(files: list[str]) -> None:
     """One line for each file: octets by which the decoding child grew. The name begins with the type, a comma and the limits."""
     import resource
 
-    for key in TYPES:
-        try:
-            TYPES[key].decode(b"\x30\3\2\1\5")
-        except cmpcodec.DecodeError as error:
-            str(error)
+    def warm_up(keys: Iterable[str]) -> None:
+        for key in keys:
+            try:
+                TYPES[key].decode(b"\x30\3\2\1\5")
+            except cmpcodec.DecodeError as error:
+                str(error)
+
+    warm_up(TYPES)
     for file in files:
         key, limits, _ = os.path.basename(file).split(",")
         sys.stdout.flush()
@@ -165,6 +168,7 @@ def watch_memory(files: list[str]) -> None:
         if not child:
             handle = os.open(file, os.O_RDONLY)
             data = os.read(handle, os.fstat(handle).st_size)
+            warm_up([key])  # the child gets pages of its own for what every decode touches
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             try:
                 kept: Any = TYPES[key].decode(data, limits=WIDE if limits == "wide" else Limits())
