@@ -76,14 +76,15 @@ class Installation:
         return succeed(self.python, "-m", "cmpcodec", "decode", *secret, ROOT / EXAMPLE, cwd=self.folder)
 
 
-def new_environment(folder: Path, *venv_options: str) -> Path:
-    succeed(sys.executable, "-m", "venv", *venv_options, folder, cwd=folder.parent)
+def new_environment(folder: Path) -> Path:
+    """Make an environment with no pip in it, which works where Debian has left ensurepip out."""
+    succeed(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder.parent)
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def install(what: Path, folder: Path) -> Installation:
     """Install a wheel and its dependencies in a fresh environment."""
-    python = new_environment(folder / "an environment", "--without-pip")
+    python = new_environment(folder / "an environment")
     succeed(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", what, cwd=folder)
     return Installation(python, folder)
 
@@ -144,6 +145,7 @@ def test_pip_install_of_the_source(
     if variables == NO_COMPILER and os.name == "nt":
         pytest.skip("CMake finds Visual Studio whatever CC says")
     python = new_environment(place / "an environment")
+    succeed(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "pip", cwd=place)
     path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
     succeed(python, "-m", "pip", "install", "--quiet", ".", cwd=source, path=path, **variables)
     installation = Installation(python, place)
