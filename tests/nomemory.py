@@ -28,6 +28,9 @@ TYPES = ENGINE.types
 PATIENCE = 60
 """Indices in a row that change nothing: the operation is over before that many allocations."""
 
+IMPLICIT_CONFIRM = ObjectIdentifier("1.3.6.1.5.5.7.4.13")
+"""One object: the engine keeps some that it met last, so new ones would look like a leak."""
+
 SCHEMA = """
 from __future__ import annotations
 from typing import Annotated
@@ -64,9 +67,7 @@ def message() -> Any:
         message_time=datetime(2026, 1, 2, tzinfo=UTC),
         free_text=PKIFreeText(["žluťoučký", "kůň"]),
         transaction_id=bytes(16),
-        general_info=[
-            cmpcodec.InfoTypeAndValue(info_type=ObjectIdentifier("1.3.6.1.5.5.7.4.13"), info_value=cmpcodec.Null())
-        ],
+        general_info=[cmpcodec.InfoTypeAndValue(info_type=IMPLICIT_CONFIRM, info_value=cmpcodec.Null())],
     )
     status = cmpcodec.PKIStatusInfo(status=2, fail_info=1 << 26)
     body = cmpcodec.PKIBody(error=cmpcodec.ErrorMsgContent(pki_status_info=status, error_code=1 << 100))
