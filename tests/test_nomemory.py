@@ -35,9 +35,9 @@ def test_every_allocation() -> None:
         for each in sweeps:
             tried, failed, grown = map(int, each.split())
             failures += failed
-            # CPython 3.11 itself loses a block now and then when it unwinds Python frames (the same work on 3.12 and 3.13
-            # leaves at most 30). A leak of ours would show in each of the two sweeps, for each failure: 2 * failed.
-            most = 40 if sys.version_info >= (3, 12) else 20 + failed
+            # CPython itself loses a block now and then when it unwinds Python frames, 3.11 more often than 3.12 and 3.13
+            # do in the same work. A leak of ours would show in each of the two sweeps, for each failure: 2 * failed.
+            most = 30 + failed // 4 if sys.version_info >= (3, 12) else 20 + failed
             if cmpcodec.engine == "cython":
                 assert grown <= most, f"{name}: {grown} blocks more after two sweeps of {tried}"
     assert failures >= 3000
