@@ -1,4 +1,5 @@
-"""What every test run shares: it says which engine runs, and refuses any other than the one asked for.
+"""What every test run shares: it says which engine runs, refuses any other than the one asked for, and can be
+interrupted.
 
 Must not hold fixtures of one kind of test.
 """
@@ -6,6 +7,7 @@ Must not hold fixtures of one kind of test.
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -16,6 +18,8 @@ def pytest_configure(config: pytest.Config) -> None:
     wanted = os.environ.get("CMPCODEC_ENGINE")
     if wanted and wanted != cmpcodec.engine:
         raise pytest.UsageError(f"CMPCODEC_ENGINE asks for {wanted}, but the engine is {cmpcodec.engine}")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; programs would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -6,6 +6,7 @@ its own rule for tags begins. It knows nothing of CMS, CRMF or CMP. Certificates
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum
@@ -498,6 +499,10 @@ _CODECS: Final[Mapping[int, str]] = {
 }
 
 
+_SPECIAL: Final = re.compile(r'["+,;<>\\]|^[# ]| \Z')
+"""What RFC 4514 escapes, among what prints."""
+
+
 class _UnopenedAttribute(Sequence):
     """Not on the wire: AttributeTypeAndValue without its open type, to get at the DER of any value."""
 
@@ -531,6 +536,8 @@ def _text(value: object) -> str | None:
 
 def _escape(text: str) -> str:
     """Text as RFC 4514, 2.4 wants it, and nothing in it that does not print."""
+    if text.isprintable() and not _SPECIAL.search(text):
+        return text
     characters = [_escape_character(character) for character in text]
     if text[:1] in ("#", " "):
         characters[0] = "\\" + text[0]

@@ -196,19 +196,13 @@ def test_interruption(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     command = [sys.executable, "-m", "cmpcodec", "decode", str(fifo)]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs may ignore it
-    try:
-        process = subprocess.Popen(command, stderr=subprocess.PIPE)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process, fifo.open("wb"):  # it reads now
+        process.send_signal(signal.SIGINT)
         try:
-            with fifo.open("wb"):  # it reads now
-                process.send_signal(signal.SIGINT)
-                assert process.communicate(timeout=60) == (None, b"")
+            assert process.communicate(timeout=60) == (None, b"")
         finally:
             process.kill()
-    assert process.returncode == 130
+        assert process.returncode == 130
 
 
 @unix
