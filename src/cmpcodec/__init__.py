@@ -127,6 +127,7 @@ from .errors import (
     RequestRejected,
     TransportError,
     UnsupportedAlgorithm,
+    UntrustedSigner,
 )
 from .pkix import (
     AlgorithmIdentifier,
@@ -141,7 +142,7 @@ from .pkix import (
     RelativeDistinguishedName,
     SubjectPublicKeyInfo,
 )
-from .protection import PasswordBasedMAC, ProtectionPolicy, protect, verify
+from .protection import PasswordBasedMAC, ProtectionPolicy, Signature, Signer, TrustedSigners, protect, verify
 
 if TYPE_CHECKING:
     from .adapters.driving import run, run_async
@@ -322,13 +323,17 @@ __all__ = [
     "Settings",
     "SharedSecrets",
     "SignKeyPairTypesValue",
+    "Signature",
+    "Signer",
     "SinglePubInfo",
     "SubjectPublicKeyInfo",
     "SubsequentMessage",
     "SuppLangTagsValue",
     "TransportError",
+    "TrustedSigners",
     "UnsupportedAlgorithm",
     "UnsupportedOIDsValue",
+    "UntrustedSigner",
     "Wait",
     "__version__",
     "children",

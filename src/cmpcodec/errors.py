@@ -7,6 +7,7 @@
     |-- ProtectionError               the message is not authentic
     |   |-- MissingProtection         it carries no protection at all
     |   |-- InvalidProtection         secret, message or protection do not match
+    |   |-- UntrustedSigner           the signature fits, but nobody vouches for who made it
     |   `-- UnsupportedAlgorithm      refused before any computation
     |-- PopError                      nobody has shown to possess the private key
     |-- ProtocolError                 a message that must not come here or now
@@ -130,6 +131,12 @@ class MissingProtection(ProtectionError):
 
 class InvalidProtection(ProtectionError):
     """Protection that does not fit. One wording for every cause, so that nobody learns which part was wrong."""
+
+
+class UntrustedSigner(ProtectionError):
+    """A signature that fits, by somebody whose certificate leads to no trust anchor or may not be used for it."""
+
+    fail_info: ClassVar[str] = "SIGNER_NOT_TRUSTED"
 
 
 class UnsupportedAlgorithm(ProtectionError):

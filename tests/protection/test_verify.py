@@ -22,6 +22,7 @@ from cmpcodec import (
     InvalidProtection,
     MissingProtection,
     PasswordBasedMAC,
+    PKIHeader,
     PKIMessage,
     ProtectionError,
     ProtectionPolicy,
@@ -292,7 +293,12 @@ def test_hmac_sha1_can_be_switched_off(work: Work) -> None:
 def test_default_policy_is_what_we_promise() -> None:
     """The numbers once more: to change one takes a reason."""
     sha2_and_3 = {f"sha{kind}" for kind in ["224", "256", "384", "512", "3_224", "3_256", "3_384", "3_512"]}
-    assert ProtectionPolicy() == (100, 100_000, 8, 64, sha2_and_3, sha2_and_3 | {"sha1"})
+    policy = ProtectionPolicy()
+    assert policy[:5] == (100, 100_000, 8, 64, sha2_and_3)
+    assert policy.macs == sha2_and_3 | {"sha1", "aes128_gmac", "aes192_gmac", "aes256_gmac"}
+    assert policy.prfs == sha2_and_3
+    assert policy.digests == sha2_and_3 | {"shake128", "shake256"}
+    assert (policy.min_rsa_bits, policy.min_ec_bits) == (2048, 224)
     assert pbm.MAX_SALT == 1024
     own = PasswordBasedMAC(SECRET)
     assert (own.owf, own.mac, own.iterations, own.salt_octets) == ("sha256", "sha256", 1000, 16)
@@ -464,16 +470,17 @@ def test_any_credential_will_do() -> None:
     """Protect and verify know no algorithm: whoever has the four members of a Credential can be used."""
 
     class Checksum:
-        sender_kid = b"sum"
+        certificates = ()
 
-        def algorithm(self) -> AlgorithmIdentifier:
-            return AlgorithmIdentifier(algorithm=cmpcodec.ObjectIdentifier("1.2.3.4"))
+        def prepare(self, header: PKIHeader) -> PKIHeader:
+            algorithm = AlgorithmIdentifier(algorithm=cmpcodec.ObjectIdentifier("1.2.3.4"))
+            return header.replace(protection_alg=algorithm, sender_kid=b"sum")
 
         def compute(self, algorithm: AlgorithmIdentifier, octets: bytes) -> BitString:
             return BitString(hashlib.sha256(octets).digest())
 
-        def check(self, algorithm: AlgorithmIdentifier, octets: bytes, protection: BitString, policy: object) -> None:
-            if self.compute(algorithm, octets) != protection:
+        def authenticate(self, message: PKIMessage, octets: bytes, policy: object, time: object) -> None:
+            if self.compute(message.header.protection_alg, octets) != message.protection:
                 raise InvalidProtection("sum")
 
     message = protect(CONFIRMATION, Checksum())

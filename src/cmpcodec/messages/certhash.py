@@ -11,19 +11,7 @@ from .. import oids
 from ..cmp import CertStatus
 from ..errors import UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, Certificate
-
-_BY_OID = {
-    oids.SHA1: "sha1",
-    oids.SHA224: "sha224",
-    oids.SHA256: "sha256",
-    oids.SHA384: "sha384",
-    oids.SHA512: "sha512",
-    oids.SHA3_224: "sha3_224",
-    oids.SHA3_256: "sha3_256",
-    oids.SHA3_384: "sha3_384",
-    oids.SHA3_512: "sha3_512",
-}
-_OID_OF = {name: oid for oid, name in _BY_OID.items()}
+from ..protection.digests import HASH_OIDS, HASHES
 
 
 def _name(algorithm: hashes.HashAlgorithm) -> str:
@@ -39,7 +27,7 @@ def signature_hash(certificate: Certificate) -> str | None:
         found = certificate.load().signature_hash_algorithm
     except _Unsupported:
         return None
-    return None if found is None or _name(found) not in _OID_OF else _name(found)
+    return None if found is None or _name(found) not in HASH_OIDS else _name(found)
 
 
 def cert_hash(certificate: Certificate, hash_alg: AlgorithmIdentifier | None = None) -> bytes:
@@ -48,7 +36,7 @@ def cert_hash(certificate: Certificate, hash_alg: AlgorithmIdentifier | None = N
     Raises UnsupportedAlgorithm if the algorithm is none of SHA-1, SHA-2 and SHA-3, or if the signature names none.
     """
     if hash_alg is not None:
-        name = _BY_OID.get(hash_alg.algorithm)
+        name = HASHES.get(hash_alg.algorithm)
         if name is None:
             raise UnsupportedAlgorithm(
                 f"hashAlg {oids.name(hash_alg.algorithm) or hash_alg.algorithm} is not supported"

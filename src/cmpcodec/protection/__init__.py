@@ -1,13 +1,28 @@
 """Protection of messages: who sent this, and is it unaltered. RFC 9810, 5.1.3.
 
-`core` protects and verifies with any credential, `policy` says what a peer may ask of us, `pbm` is the credential
-that is a shared secret. This room knows messages and algorithms, no sockets, clocks or files.
+`core` protects and verifies with any credential, `policy` says what a peer may ask of us. Credentials are shared
+secrets (`pbm`) and private keys (`signing`, with `signatures` and `keys`); `trust` says whose signatures are believed,
+with `paths` and `certificates`. This room knows messages and algorithms, no sockets, clocks or files.
 """
 
 from __future__ import annotations
 
-from .core import Credential, protect, protected_part, verify
+from .core import Credential, Protector, Signer, Verifier, protect, protected_part, verify
 from .pbm import PasswordBasedMAC
 from .policy import ProtectionPolicy
+from .signing import Signature
+from .trust import TrustedSigners
 
-__all__ = ["Credential", "PasswordBasedMAC", "ProtectionPolicy", "protect", "protected_part", "verify"]
+__all__ = [
+    "Credential",
+    "PasswordBasedMAC",
+    "ProtectionPolicy",
+    "Protector",
+    "Signature",
+    "Signer",
+    "TrustedSigners",
+    "Verifier",
+    "protect",
+    "protected_part",
+    "verify",
+]

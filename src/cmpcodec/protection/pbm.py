@@ -10,52 +10,27 @@ import hmac
 import os
 from collections import OrderedDict
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import Final
 
 from .. import oids
 from .._engine import pbm_key
-from .._engine.values import ObjectIdentifier
-from ..asn1 import BitString, Record
+from ..asn1 import BitString
 from ..crmf import PBMParameter
 from ..errors import InvalidProtection, UnsupportedAlgorithm, counted
 from ..pkix import AlgorithmIdentifier
+from .digests import COSTS, HASH_OIDS, HASHES, HMAC_OIDS, HMACS, lookup, named
+from .mac import MacCredential
 from .policy import MAX_SALT, ProtectionPolicy
 
-OWFS: Final = {
-    oids.SHA1: "sha1",
-    oids.SHA224: "sha224",
-    oids.SHA256: "sha256",
-    oids.SHA384: "sha384",
-    oids.SHA512: "sha512",
-    oids.SHA3_224: "sha3_224",
-    oids.SHA3_256: "sha3_256",
-    oids.SHA3_384: "sha3_384",
-    oids.SHA3_512: "sha3_512",
-}
+OWFS: Final = HASHES
 """One-way functions by OID, as hashlib names them."""
 
-MACS: Final = {
-    oids.HMAC_SHA1_IPSEC: "sha1",
-    oids.HMAC_WITH_SHA1: "sha1",
-    oids.HMAC_WITH_SHA224: "sha224",
-    oids.HMAC_WITH_SHA256: "sha256",
-    oids.HMAC_WITH_SHA384: "sha384",
-    oids.HMAC_WITH_SHA512: "sha512",
-    oids.HMAC_WITH_SHA3_224: "sha3_224",
-    oids.HMAC_WITH_SHA3_256: "sha3_256",
-    oids.HMAC_WITH_SHA3_384: "sha3_384",
-    oids.HMAC_WITH_SHA3_512: "sha3_512",
-}
-"""The hash of each HMAC by OID; peers use both OIDs of HMAC-SHA1."""
+MACS: Final = HMACS
+"""The hash of each HMAC by OID."""
 
-_OWF_OIDS: Final = {name: oid for oid, name in OWFS.items()}
-_MAC_OIDS: Final = {name: oid for oid, name in reversed(MACS.items())}  # HMAC-SHA1: the OID that OpenSSL sends
+_OWF_OIDS: Final = HASH_OIDS
+_MAC_OIDS: Final = HMAC_OIDS
 
-
-_COSTS: Final = {"sha384": 4, "sha512": 4, "sha3_224": 8, "sha3_256": 8, "sha3_384": 8, "sha3_512": 8}
-"""How many hashes of SHA-256 one of these is worth; a little more than was measured (3.5 and 8)."""
-
-_NULL: Final = b"\x05\x00"
 _MAX_ITERATIONS: Final = 2**31 - 1
 
 _Which = tuple[str, int, bytes]
@@ -105,7 +80,7 @@ def _wipe(key: bytearray | None) -> None:
         key[:] = bytes(len(key))
 
 
-class PasswordBasedMAC:
+class PasswordBasedMAC(MacCredential):
     """A shared secret, and how messages are protected with it.
 
     `secret` are the octets of the secret (encode text as UTF-8 yourself). New messages are protected with `owf` and
@@ -202,7 +177,7 @@ class PasswordBasedMAC:
     def compute(self, algorithm: AlgorithmIdentifier, octets: bytes) -> BitString:
         """The MAC of `octets` with the parameters that `algorithm` holds; UnsupportedAlgorithm if it holds none."""
         parameter = _parameter(algorithm)
-        owf, mac = _hash(OWFS, parameter.owf, "owf"), _hash(MACS, parameter.mac, "mac")
+        owf, mac = lookup(OWFS, parameter.owf, "owf"), lookup(MACS, parameter.mac, "mac")
         which = (owf, parameter.iteration_count, parameter.salt)
         key = self._keys.get(which)
         if key is None:
@@ -220,7 +195,7 @@ class PasswordBasedMAC:
         parameters are not what they should be, or if `policy` refuses them; InvalidProtection if the MAC differs.
         """
         parameter = _parameter(algorithm)
-        owf, mac = _hash(OWFS, parameter.owf, "owf"), _hash(MACS, parameter.mac, "mac")
+        owf, mac = lookup(OWFS, parameter.owf, "owf"), lookup(MACS, parameter.mac, "mac")
         _admit(parameter, owf, mac, policy)
         which = (owf, parameter.iteration_count, parameter.salt)
         known = self._keys.get(which)
@@ -242,27 +217,14 @@ class PasswordBasedMAC:
             f"iterations={self.iterations})"
         )
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a PasswordBasedMAC holds a secret and cannot be pickled")
-
 
 def _parameter(algorithm: AlgorithmIdentifier) -> PBMParameter:
     if algorithm.algorithm != oids.ID_PASSWORD_BASED_MAC:
-        raise UnsupportedAlgorithm(f"protected by {_named(algorithm.algorithm)}, not by id-PasswordBasedMac")
+        raise UnsupportedAlgorithm(f"protected by {named(algorithm.algorithm)}, not by id-PasswordBasedMac")
     parameter = algorithm.parameters
     if not isinstance(parameter, PBMParameter):
         raise UnsupportedAlgorithm("the parameters of id-PasswordBasedMac are no PBMParameter")
     return parameter
-
-
-def _hash(table: dict[ObjectIdentifier, str], algorithm: AlgorithmIdentifier, role: str) -> str:
-    name = table.get(algorithm.algorithm)
-    if name is None:
-        raise UnsupportedAlgorithm(f"{role} {_named(algorithm.algorithm)} is not supported")
-    parameters = algorithm.parameters
-    if parameters is not None and not (isinstance(parameters, Record) and parameters.der == _NULL):
-        raise UnsupportedAlgorithm(f"{role} {_named(algorithm.algorithm)} takes no parameters, or NULL")
-    return name
 
 
 def _admit(parameter: PBMParameter, owf: str, mac: str, policy: ProtectionPolicy) -> None:
@@ -270,7 +232,7 @@ def _admit(parameter: PBMParameter, owf: str, mac: str, policy: ProtectionPolicy
         raise UnsupportedAlgorithm(f"owf {owf} is not admitted by the policy")
     if mac not in policy.macs:
         raise UnsupportedAlgorithm(f"mac HMAC-{mac} is not admitted by the policy")
-    low, high = max(policy.min_iterations, 1), min(policy.max_iterations, _MAX_ITERATIONS) // _COSTS.get(owf, 1)
+    low, high = max(policy.min_iterations, 1), min(policy.max_iterations, _MAX_ITERATIONS) // COSTS[owf]
     if not low <= parameter.iteration_count <= high:
         raise UnsupportedAlgorithm(f"iterationCount is not between {low} and {high}, as the policy demands")
     if not policy.min_salt <= len(parameter.salt) <= min(policy.max_salt, MAX_SALT):
@@ -278,7 +240,3 @@ def _admit(parameter: PBMParameter, owf: str, mac: str, policy: ProtectionPolicy
             f"salt of {counted(len(parameter.salt), 'octet')} is not between {policy.min_salt} and "
             f"{min(policy.max_salt, MAX_SALT)}, as the policy demands"
         )
-
-
-def _named(oid: ObjectIdentifier) -> str:
-    return oids.name(oid) or str(oid)[:80]

@@ -1,31 +1,49 @@
 """Signatures by AlgorithmIdentifier: which key, padding and hash an OBJECT IDENTIFIER means. RFC 9481, 3; RFC 4055.
 
-Used for proofs of possession, and for whatever else is signed. All parameters are checked before anything is computed;
-the computing is `cryptography`'s. This file knows octets and keys, neither messages nor certificates.
+Used for messages, proofs of possession, and whatever else is signed. All parameters are checked before anything is
+computed; the computing is `cryptography`'s. This file knows octets and keys, neither messages nor certificates.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from .. import oids
-from .._engine.values import ObjectIdentifier
-from ..asn1 import BitString, Null, Record
+from ..asn1 import BitString, Null
 from ..errors import InvalidProtection, UnsupportedAlgorithm
-from ..pkix import AlgorithmIdentifier, RSASSA_PSS_params, SubjectPublicKeyInfo
+from ..pkix import AlgorithmIdentifier, RSASSA_PSS_params
+from . import digests as tables
+from .digests import named, no_parameters
+from .keys import MAX_RSA_BITS, PrivateKey, PublicKey, load_public_key, mldsa
+from .policy import SIGNATURE_DIGESTS, ProtectionPolicy
 
-PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
-PrivateKey: TypeAlias = (
-    rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
-)
+__all__ = [
+    "DIGESTS",
+    "HASHES",
+    "MAX_RSA_BITS",
+    "PrivateKey",
+    "PublicKey",
+    "Scheme",
+    "admit",
+    "admit_key",
+    "algorithm_for",
+    "check",
+    "digest_for",
+    "load_public_key",
+    "read",
+    "sign",
+    "sign_with",
+    "verify_with",
+]
 
-HASHES: Final[dict[str, type[hashes.HashAlgorithm]]] = {
+HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
     "sha1": hashes.SHA1,
     "sha224": hashes.SHA224,
     "sha256": hashes.SHA256,
@@ -35,98 +53,161 @@ HASHES: Final[dict[str, type[hashes.HashAlgorithm]]] = {
     "sha3_256": hashes.SHA3_256,
     "sha3_384": hashes.SHA3_384,
     "sha3_512": hashes.SHA3_512,
+    "shake128": partial(hashes.SHAKE128, 32),
+    "shake256": partial(hashes.SHAKE256, 64),
 }
-"""Hash functions by their hashlib names."""
+"""Hash functions by name; SHAKE with the lengths of RFC 8692, 3."""
 
-DIGESTS: Final = frozenset(HASHES) - {"sha1"}
+DIGESTS: Final = SIGNATURE_DIGESTS
 """Hash functions that are admitted in signatures unless the caller says otherwise."""
 
-MAX_RSA_BITS: Final = 8192
-"""Longest RSA modulus that is computed with: the cost grows with its square."""
-_MAX_RSA_EXPONENT: Final = 2**32
-_KEYS: Final = frozenset((oids.RSA_ENCRYPTION, oids.ID_EC_PUBLIC_KEY, oids.ID_ED25519, oids.ID_ED448))
+_MAX_PSS_SALT: Final = 512
 
 
-class _Scheme(NamedTuple):
+class Scheme(NamedTuple):
+    """How a signature is computed: what an AlgorithmIdentifier comes to."""
+
     kind: str
-    """ "rsa", "pss", "ecdsa", "ed25519" or "ed448"."""
+    """One of `policy.SIGNATURES`."""
     digest: str | None
+    """The hash function, None where the kind has its own."""
+    arguments: tuple[Any, ...] = ()
+    """What `sign` and `verify` of the key take behind the octets."""
+
+
+def _rsa(digest: str) -> Scheme:
+    return Scheme("rsa", digest, (padding.PKCS1v15(), HASHES[digest]()))
+
+
+def _ecdsa(digest: str) -> Scheme:
+    return Scheme("ecdsa", digest, (ec.ECDSA(HASHES[digest]()),))
 
 
 _SCHEMES: Final = {
-    oids.SHA1_WITH_RSA_ENCRYPTION: _Scheme("rsa", "sha1"),
-    oids.SHA224_WITH_RSA_ENCRYPTION: _Scheme("rsa", "sha224"),
-    oids.SHA256_WITH_RSA_ENCRYPTION: _Scheme("rsa", "sha256"),
-    oids.SHA384_WITH_RSA_ENCRYPTION: _Scheme("rsa", "sha384"),
-    oids.SHA512_WITH_RSA_ENCRYPTION: _Scheme("rsa", "sha512"),
-    oids.ID_RSASSA_PKCS1_V1_5_WITH_SHA3_224: _Scheme("rsa", "sha3_224"),
-    oids.ID_RSASSA_PKCS1_V1_5_WITH_SHA3_256: _Scheme("rsa", "sha3_256"),
-    oids.ID_RSASSA_PKCS1_V1_5_WITH_SHA3_384: _Scheme("rsa", "sha3_384"),
-    oids.ID_RSASSA_PKCS1_V1_5_WITH_SHA3_512: _Scheme("rsa", "sha3_512"),
-    oids.ECDSA_WITH_SHA1: _Scheme("ecdsa", "sha1"),
-    oids.ECDSA_WITH_SHA224: _Scheme("ecdsa", "sha224"),
-    oids.ECDSA_WITH_SHA256: _Scheme("ecdsa", "sha256"),
-    oids.ECDSA_WITH_SHA384: _Scheme("ecdsa", "sha384"),
-    oids.ECDSA_WITH_SHA512: _Scheme("ecdsa", "sha512"),
-    oids.ID_ECDSA_WITH_SHA3_224: _Scheme("ecdsa", "sha3_224"),
-    oids.ID_ECDSA_WITH_SHA3_256: _Scheme("ecdsa", "sha3_256"),
-    oids.ID_ECDSA_WITH_SHA3_384: _Scheme("ecdsa", "sha3_384"),
-    oids.ID_ECDSA_WITH_SHA3_512: _Scheme("ecdsa", "sha3_512"),
-    oids.ID_ED25519: _Scheme("ed25519", None),
-    oids.ID_ED448: _Scheme("ed448", None),
+    oids.SHA1_WITH_RSA_ENCRYPTION: _rsa("sha1"),
+    oids.SHA224_WITH_RSA_ENCRYPTION: _rsa("sha224"),
+    oids.SHA256_WITH_RSA_ENCRYPTION: _rsa("sha256"),
+    oids.SHA384_WITH_RSA_ENCRYPTION: _rsa("sha384"),
+    oids.SHA512_WITH_RSA_ENCRYPTION: _rsa("sha512"),
+    oids.ID_RSASSA_PKCS1_V1_5_WITH_SHA3_224: _rsa("sha3_224"),
+    oids.ID_RSASSA_PKCS1_V1_5_WITH_SHA3_256: _rsa("sha3_256"),
+    oids.ID_RSASSA_PKCS1_V1_5_WITH_SHA3_384: _rsa("sha3_384"),
+    oids.ID_RSASSA_PKCS1_V1_5_WITH_SHA3_512: _rsa("sha3_512"),
+    oids.ECDSA_WITH_SHA1: _ecdsa("sha1"),
+    oids.ECDSA_WITH_SHA224: _ecdsa("sha224"),
+    oids.ECDSA_WITH_SHA256: _ecdsa("sha256"),
+    oids.ECDSA_WITH_SHA384: _ecdsa("sha384"),
+    oids.ECDSA_WITH_SHA512: _ecdsa("sha512"),
+    oids.ID_ECDSA_WITH_SHA3_224: _ecdsa("sha3_224"),
+    oids.ID_ECDSA_WITH_SHA3_256: _ecdsa("sha3_256"),
+    oids.ID_ECDSA_WITH_SHA3_384: _ecdsa("sha3_384"),
+    oids.ID_ECDSA_WITH_SHA3_512: _ecdsa("sha3_512"),
+    oids.ID_ECDSA_WITH_SHAKE128: _ecdsa("shake128"),
+    oids.ID_ECDSA_WITH_SHAKE256: _ecdsa("shake256"),
+    oids.ID_ED25519: Scheme("ed25519", None),
+    oids.ID_ED448: Scheme("ed448", None),
+    oids.ID_ML_DSA_44: Scheme("ml_dsa_44", None),
+    oids.ID_ML_DSA_65: Scheme("ml_dsa_65", None),
+    oids.ID_ML_DSA_87: Scheme("ml_dsa_87", None),
 }
-_DIGEST_OF: Final = {
-    oids.SHA1: "sha1",
-    oids.SHA224: "sha224",
-    oids.SHA256: "sha256",
-    oids.SHA384: "sha384",
-    oids.SHA512: "sha512",
-    oids.SHA3_224: "sha3_224",
-    oids.SHA3_256: "sha3_256",
-    oids.SHA3_384: "sha3_384",
-    oids.SHA3_512: "sha3_512",
+_OID_OF: Final = {(scheme.kind, scheme.digest): oid for oid, scheme in _SCHEMES.items()}
+
+_PUBLIC: Final[dict[str, type]] = {
+    "rsa": rsa.RSAPublicKey,
+    "rsa_pss": rsa.RSAPublicKey,
+    "ecdsa": ec.EllipticCurvePublicKey,
+    "ed25519": ed25519.Ed25519PublicKey,
+    "ed448": ed448.Ed448PublicKey,
+    "ml_dsa_44": mldsa.MLDSA44PublicKey,
+    "ml_dsa_65": mldsa.MLDSA65PublicKey,
+    "ml_dsa_87": mldsa.MLDSA87PublicKey,
 }
-_OID_OF: Final = {scheme: oid for oid, scheme in _SCHEMES.items()}
+_PRIVATE: Final[dict[type, str]] = {
+    rsa.RSAPrivateKey: "rsa",
+    ec.EllipticCurvePrivateKey: "ecdsa",
+    ed25519.Ed25519PrivateKey: "ed25519",
+    ed448.Ed448PrivateKey: "ed448",
+    mldsa.MLDSA44PrivateKey: "ml_dsa_44",
+    mldsa.MLDSA65PrivateKey: "ml_dsa_65",
+    mldsa.MLDSA87PrivateKey: "ml_dsa_87",
+}
 
 
-def load_public_key(info: SubjectPublicKeyInfo) -> PublicKey:
-    """The key of a SubjectPublicKeyInfo that can verify signatures.
+# --- what an AlgorithmIdentifier means, and whether it is admitted ---
 
-    Raises UnsupportedAlgorithm if it is of another kind, malformed, or too costly to use (RSA beyond 8192 bits).
-    """
-    if info.algorithm.algorithm not in _KEYS:
-        raise UnsupportedAlgorithm(f"a public key of {_named(info.algorithm.algorithm)} cannot verify signatures here")
-    try:
-        key = load_der_public_key(info.der)
-    except (ValueError, TypeError, NotInThisOpenSSL) as error:
-        raise UnsupportedAlgorithm(f"the public key ({_named(info.algorithm.algorithm)}) cannot be read") from error
+
+def read(algorithm: AlgorithmIdentifier) -> Scheme:
+    """The scheme of a signature; UnsupportedAlgorithm if it is unknown or has parameters that it should not have."""
+    oid = algorithm.algorithm
+    if oid == oids.ID_RSASSA_PSS:
+        return _read_pss(algorithm)
+    scheme = _SCHEMES.get(oid)
+    if scheme is None:
+        raise UnsupportedAlgorithm(f"signature algorithm {named(oid)} is not supported")
+    if not no_parameters(algorithm, null=scheme.kind == "rsa"):
+        raise UnsupportedAlgorithm(f"parameters that {named(oid)} does not have")
+    return scheme
+
+
+def _read_pss(algorithm: AlgorithmIdentifier) -> Scheme:
+    """The parameters of RSASSA-PSS: mask and message are to use the same hash, as RFC 4055, 3.1 recommends."""
+    parameters = algorithm.parameters
+    if not isinstance(parameters, RSASSA_PSS_params):
+        raise UnsupportedAlgorithm("the parameters of id-RSASSA-PSS are no RSASSA-PSS-params")
+    digest = tables.lookup(tables.HASHES, parameters.hash_algorithm, "RSASSA-PSS: hash function")
+    mask = parameters.mask_gen_algorithm
+    inner = mask.parameters
+    if mask.algorithm != oids.ID_MGF1 or not isinstance(inner, AlgorithmIdentifier):
+        raise UnsupportedAlgorithm("the mask of RSASSA-PSS is not MGF1")
+    if tables.lookup(tables.HASHES, inner, "RSASSA-PSS: hash function") != digest:
+        raise UnsupportedAlgorithm("the mask of RSASSA-PSS is not MGF1 with the hash of the signature")
+    length = parameters.salt_length
+    if not 0 <= length <= _MAX_PSS_SALT or parameters.trailer_field != 1:
+        raise UnsupportedAlgorithm("salt length or trailer field of RSASSA-PSS makes no sense")
+    return _pss(digest, length)
+
+
+def _pss(digest: str, salt: int) -> Scheme:
+    return Scheme("rsa_pss", digest, (padding.PSS(padding.MGF1(HASHES[digest]()), salt), HASHES[digest]()))
+
+
+def admit(scheme: Scheme, policy: ProtectionPolicy) -> None:
+    """Return if the policy admits signatures of that kind and hash; else UnsupportedAlgorithm."""
+    if scheme.kind not in policy.signatures:
+        raise UnsupportedAlgorithm(f"signatures of the kind {scheme.kind} are not admitted by the policy")
+    if scheme.digest is not None and scheme.digest not in policy.digests:
+        raise UnsupportedAlgorithm(f"signatures with {scheme.digest} are not admitted by the policy")
+
+
+def admit_key(key: PublicKey, policy: ProtectionPolicy) -> None:
+    """Return if the policy admits a key of that size; else UnsupportedAlgorithm."""
     if isinstance(key, rsa.RSAPublicKey):
-        if key.key_size > MAX_RSA_BITS or key.public_numbers().e > _MAX_RSA_EXPONENT:
-            raise UnsupportedAlgorithm(f"an RSA key of {key.key_size} bits or its exponent is too costly to use")
-        return key
-    if isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        return key
-    raise UnsupportedAlgorithm(f"a public key of {_named(info.algorithm.algorithm)} cannot verify signatures here")
+        if key.key_size < policy.min_rsa_bits:
+            raise UnsupportedAlgorithm(f"an RSA key of {key.key_size} bits is shorter than the policy demands")
+    elif isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < policy.min_ec_bits:
+        raise UnsupportedAlgorithm(f"a curve of {key.key_size} bits is shorter than the policy demands")
 
 
-def sign(key: PrivateKey, octets: bytes, digest: str = "sha256") -> tuple[AlgorithmIdentifier, BitString]:
-    """Sign `octets`; return the algorithm and the signature. RSA is PKCS #1 v1.5; Ed25519 and Ed448 need no digest.
+# --- verifying ---
 
-    Raises ValueError for a digest that is none of `HASHES`, TypeError for a key of another kind.
+
+def verify_with(key: PublicKey, scheme: Scheme, octets: bytes, signature: BitString) -> None:
+    """Return if `signature` is the key's over `octets`, in that scheme.
+
+    Raises UnsupportedAlgorithm if the key is of another kind, or if this OpenSSL cannot compute it; else
+    InvalidProtection.
     """
-    if digest not in HASHES:
-        raise ValueError(f"digest: {digest!r} is none of {', '.join(HASHES)}")
-    if isinstance(key, rsa.RSAPrivateKey):
-        algorithm = AlgorithmIdentifier(algorithm=_OID_OF[_Scheme("rsa", digest)], parameters=Null())
-        return algorithm, BitString(key.sign(octets, padding.PKCS1v15(), HASHES[digest]()))
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        algorithm = AlgorithmIdentifier(algorithm=_OID_OF[_Scheme("ecdsa", digest)])
-        return algorithm, BitString(key.sign(octets, ec.ECDSA(HASHES[digest]())))
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return AlgorithmIdentifier(algorithm=oids.ID_ED25519), BitString(key.sign(octets))
-    if isinstance(key, ed448.Ed448PrivateKey):
-        return AlgorithmIdentifier(algorithm=oids.ID_ED448), BitString(key.sign(octets))
-    raise TypeError(f"key: expected a private RSA, EC, Ed25519 or Ed448 key, not {type(key).__name__}")
+    if not isinstance(key, _PUBLIC[scheme.kind]):
+        raise UnsupportedAlgorithm(f"a signature of the kind {scheme.kind} does not go with a key of another kind")
+    if signature.unused_bits:
+        raise InvalidProtection("the signature does not fit")
+    verify: Callable[..., None] = key.verify
+    try:
+        verify(signature.data, octets, *scheme.arguments)
+    except InvalidSignature:
+        raise InvalidProtection("the signature does not fit") from None
+    except (ValueError, NotInThisOpenSSL) as error:
+        raise UnsupportedAlgorithm(f"a signature of the kind {scheme.kind} cannot be computed with this key") from error
 
 
 def check(
@@ -141,65 +222,58 @@ def check(
     Raises UnsupportedAlgorithm, before anything is computed, if the algorithm is unknown, its hash is not among
     `digests`, its parameters are not what they should be, or the key is of another kind; else InvalidProtection.
     """
-    scheme = _SCHEMES.get(algorithm.algorithm)
-    pss = None
-    if algorithm.algorithm == oids.ID_RSASSA_PSS:
-        scheme, pss = _pss(algorithm)
-    if scheme is None:
-        raise UnsupportedAlgorithm(f"signature algorithm {_named(algorithm.algorithm)} is not supported")
-    kind, digest = scheme
-    if pss is None and not _no_parameters(algorithm, null=kind == "rsa"):
-        raise UnsupportedAlgorithm(f"parameters that {_named(algorithm.algorithm)} does not have")
-    if digest is not None and digest not in digests:
-        raise UnsupportedAlgorithm(f"signatures with {digest} are not admitted")
-    if signature.unused_bits:
-        raise InvalidProtection("the signature does not fit")
-    name = digest or "sha512"  # never used without one
+    scheme = read(algorithm)
+    if scheme.digest is not None and scheme.digest not in digests:
+        raise UnsupportedAlgorithm(f"signatures with {scheme.digest} are not admitted")
+    verify_with(key, scheme, octets, signature)
+
+
+# --- signing ---
+
+
+def digest_for(key: PrivateKey) -> str:
+    """The hash that is as strong as the key: that of its curve, else SHA-256."""
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size > 256:
+        return "sha384" if key.key_size <= 384 else "sha512"
+    return "sha256"
+
+
+def algorithm_for(key: PrivateKey, digest: str = "sha256", *, pss: bool = False) -> AlgorithmIdentifier:
+    """The algorithm of signatures by `key`: RSA is PKCS #1 v1.5 or, if `pss`, RSASSA-PSS with a salt as long as the
+    hash; Ed25519, Ed448 and ML-DSA need no digest.
+
+    Raises ValueError for a digest that does not go with the key, TypeError for a key of another kind.
+    """
+    kind = next((kind for of, kind in _PRIVATE.items() if isinstance(key, of)), None)
+    if kind is None:
+        raise TypeError(f"key: expected a private RSA, EC, Ed25519, Ed448 or ML-DSA key, not {type(key).__name__}")
+    if digest not in HASHES:
+        raise ValueError(f"digest: {digest!r} is none of {', '.join(HASHES)}")
+    if pss:
+        if kind != "rsa" or digest not in tables.HASH_OIDS:
+            raise ValueError("pss: RSASSA-PSS takes an RSA key and SHA-1, SHA-2 or SHA-3")
+        inner = AlgorithmIdentifier(algorithm=tables.HASH_OIDS[digest], parameters=Null())
+        mask = AlgorithmIdentifier(algorithm=oids.ID_MGF1, parameters=inner)
+        parameters = RSASSA_PSS_params(hash_algorithm=inner, mask_gen_algorithm=mask, salt_length=tables.SIZES[digest])
+        return AlgorithmIdentifier(algorithm=oids.ID_RSASSA_PSS, parameters=parameters)
+    if kind not in ("rsa", "ecdsa"):
+        return AlgorithmIdentifier(algorithm=_OID_OF[kind, None])
+    oid = _OID_OF.get((kind, digest))
+    if oid is None:
+        raise ValueError(f"digest: {digest!r} does not go with an {kind.upper()} key")
+    return AlgorithmIdentifier(algorithm=oid, parameters=Null() if kind == "rsa" else None)
+
+
+def sign_with(key: PrivateKey, scheme: Scheme, octets: bytes) -> BitString:
+    """Sign `octets` in a scheme that goes with the key; ValueError if key or OpenSSL cannot."""
+    compute: Callable[..., bytes] = key.sign
     try:
-        if isinstance(key, rsa.RSAPublicKey) and kind in ("rsa", "pss"):
-            key.verify(signature.data, octets, pss or padding.PKCS1v15(), HASHES[name]())
-        elif isinstance(key, ec.EllipticCurvePublicKey) and kind == "ecdsa":
-            key.verify(signature.data, octets, ec.ECDSA(HASHES[name]()))
-        elif (isinstance(key, ed25519.Ed25519PublicKey) and kind == "ed25519") or (
-            isinstance(key, ed448.Ed448PublicKey) and kind == "ed448"
-        ):
-            key.verify(signature.data, octets)
-        else:
-            raise UnsupportedAlgorithm(f"{_named(algorithm.algorithm)} does not go with a key of another kind")
-    except InvalidSignature:
-        raise InvalidProtection("the signature does not fit") from None
-    except (ValueError, NotInThisOpenSSL) as error:
-        raise UnsupportedAlgorithm(f"{_named(algorithm.algorithm)} cannot be computed with this key") from error
+        return BitString(compute(octets, *scheme.arguments))
+    except NotInThisOpenSSL as error:
+        raise ValueError(f"signatures with {scheme.digest} cannot be made by this OpenSSL") from error
 
 
-def _pss(algorithm: AlgorithmIdentifier) -> tuple[_Scheme, padding.PSS]:
-    """The parameters of RSASSA-PSS: mask and message are to use the same hash, as RFC 4055, 3.1 recommends."""
-    parameters = algorithm.parameters
-    if not isinstance(parameters, RSASSA_PSS_params):
-        raise UnsupportedAlgorithm("the parameters of id-RSASSA-PSS are no RSASSA-PSS-params")
-    digest = _digest(parameters.hash_algorithm)
-    mask = parameters.mask_gen_algorithm
-    inner = mask.parameters
-    if mask.algorithm != oids.ID_MGF1 or not isinstance(inner, AlgorithmIdentifier) or _digest(inner) != digest:
-        raise UnsupportedAlgorithm("the mask of RSASSA-PSS is not MGF1 with the hash of the signature")
-    length = parameters.salt_length
-    if not 0 <= length <= 512 or parameters.trailer_field != 1:
-        raise UnsupportedAlgorithm("salt length or trailer field of RSASSA-PSS makes no sense")
-    return _Scheme("pss", digest), padding.PSS(padding.MGF1(HASHES[digest]()), length)
-
-
-def _digest(algorithm: AlgorithmIdentifier) -> str:
-    name = _DIGEST_OF.get(algorithm.algorithm)
-    if name is None or not _no_parameters(algorithm, null=True):
-        raise UnsupportedAlgorithm(f"hash function {_named(algorithm.algorithm)} of RSASSA-PSS is not supported")
-    return name
-
-
-def _no_parameters(algorithm: AlgorithmIdentifier, *, null: bool) -> bool:
-    """Whether the parameters are absent or, if `null`, NULL."""
-    parameters = algorithm.parameters
-    return parameters is None or (null and isinstance(parameters, Record) and parameters.der == b"\x05\x00")
-
-
-def _named(oid: ObjectIdentifier) -> str:
-    return oids.name(oid) or str(oid)
+def sign(key: PrivateKey, octets: bytes, digest: str = "sha256") -> tuple[AlgorithmIdentifier, BitString]:
+    """Sign `octets`; return the algorithm and the signature, as `algorithm_for` says it."""
+    algorithm = algorithm_for(key, digest)
+    return algorithm, sign_with(key, read(algorithm), octets)
