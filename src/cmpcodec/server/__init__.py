@@ -6,7 +6,7 @@ RFC 9810 and RFC 9483 leave to a server; HTTP, databases, keys, clocks and logs 
 
 from __future__ import annotations
 
-from .parties import Lookup, Party, SharedSecretParty, SharedSecrets
+from .parties import Claimant, Lookup, Parties, Party, SharedSecretParty, SharedSecrets, SigningParties, SigningParty
 from .ports import (
     Answer,
     Authority,
@@ -34,18 +34,22 @@ __all__ = [
     "Authority",
     "CertificateStatus",
     "Change",
+    "Claimant",
     "Conflict",
     "Issue",
     "IssuedCertificate",
     "Lookup",
     "NotYet",
     "Order",
+    "Parties",
     "Party",
     "Profile",
     "Refused",
     "Responder",
     "SharedSecretParty",
     "SharedSecrets",
+    "SigningParties",
+    "SigningParty",
     "StatusMove",
     "Store",
     "StoredCRL",

@@ -24,7 +24,7 @@ from ..cmp import (
 )
 from ..messages import NULL_DN, status_info
 from ..pkix import GeneralName
-from ..protection import Credential, protect
+from ..protection import Protector, protect
 from .profile import Profile
 from .rules import OLDEST_PVNO, nearest_version
 
@@ -49,17 +49,18 @@ def build(
     *,
     nonce: bytes,
     now: datetime,
-    credential: Credential | None,
+    credential: Protector | None,
     general_info: Sequence[InfoTypeAndValue] = (),
     chain: bool = False,
 ) -> bytes:
     """The answer to a message with that header (None: it could not be read), protected if there is a credential."""
+    signs = credential is not None and bool(credential.certificates)
     plain = {
         "pvno": OLDEST_PVNO if header is None else nearest_version(header),
-        "sender": GeneralName(directory_name=profile.authority.name),
+        "sender": NULL_DN if signs else GeneralName(directory_name=profile.authority.name),  # else its own subject
         "recipient": NULL_DN if header is None else header.sender,
         "message_time": now.replace(microsecond=0),
-        "sender_kid": None if header is None else header.sender_kid,
+        "sender_kid": None if header is None or signs else header.sender_kid,
         "transaction_id": None if header is None else header.transaction_id,
         "sender_nonce": nonce,
         "recip_nonce": None if header is None else header.sender_nonce,

@@ -10,7 +10,8 @@ from typing import Final
 
 from ..cmp import PKIFailureInfo
 from ..pkix import Certificate, Name
-from .ports import IssuedCertificate, Refused
+from .parties import Party
+from .ports import CertificateStatus, IssuedCertificate, Refused, Store
 from .transactions import Received
 
 _LARGEST_SERIAL: Final = 1 << 159  # 20 octets: RFC 5280, 4.1.2.2
@@ -18,6 +19,9 @@ _LARGEST_SERIAL: Final = 1 << 159  # 20 octets: RFC 5280, 4.1.2.2
 
 def own_certificate(received: Received, issuer: Name | None, serial: int) -> IssuedCertificate:
     """The certificate of that issuer and serial number, if it was issued to this requester; Refused if not.
+
+    A requester who signed has also the certificate that it signed with (RFC 9483, 4.1.3 and 4.2); a registration
+    authority speaks for all requesters of the profile.
 
     Somebody else's certificate gets the answer of one that does not exist, so that nobody can find out which do.
     """
@@ -27,10 +31,31 @@ def own_certificate(received: Received, issuer: Name | None, serial: int) -> Iss
         if (
             found is not None
             and found.transaction.profile == received.key.profile
-            and found.requester == received.party.identity
+            and _speaks_for(received.party, found)
         ):
             return found
     raise Refused(PKIFailureInfo.BAD_CERT_ID, "no certificate of this requester has that issuer and serial number")
+
+
+def _speaks_for(party: Party, certificate: IssuedCertificate) -> bool:
+    signed_with = party.certificate is not None and party.certificate.der == certificate.der
+    return certificate.requester == party.identity or signed_with or party.is_ra
+
+
+def check_signer(store: Store, party: Party) -> None:
+    """Refuse a party that signed with a certificate of ours that is not in force, which its path does not tell."""
+    if party.certificate is None:
+        return
+    signer = party.certificate.load()
+    found = store.certificate(signer.issuer.public_bytes(), signer.serial_number)
+    if found is None or found.der != party.certificate.der or found.status is CertificateStatus.VALID:
+        return
+    why = {
+        CertificateStatus.UNCONFIRMED: "was never confirmed",
+        CertificateStatus.HELD: "is on hold",
+        CertificateStatus.REVOKED: "is revoked",
+    }[found.status]
+    raise Refused(PKIFailureInfo.SIGNER_NOT_TRUSTED, f"the certificate that the message is signed with {why}")
 
 
 def subject_of(certificate: IssuedCertificate) -> Name:

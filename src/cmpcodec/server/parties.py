@@ -1,16 +1,30 @@
-"""Who sends the messages: parties, and how the party that a message names is found.
+"""Who sends the messages: whom a header names, how that is verified, and who it was. RFC 9810, 5.1.3; RFC 9483, 3.1.
 
-It knows headers and credentials; nothing of profiles, transactions and certificates. Secrets stay inside credentials.
+It knows headers and credentials; nothing of profiles and transactions. Secrets stay inside credentials.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Final, Protocol
 
-from ..cmp import PKIHeader
+from .. import oids
+from ..cmp import PKIHeader, PKIMessage
 from ..crmf import PBMParameter
-from ..protection import Credential, PasswordBasedMAC
+from ..errors import InvalidProtection, UnsupportedAlgorithm, UntrustedSigner
+from ..pkix import Certificate
+from ..protection import (
+    PasswordBasedMAC,
+    ProtectionPolicy,
+    Protector,
+    Signature,
+    Signer,
+    TrustedSigners,
+    Verifier,
+)
 from ..protection.pbm import MACS, OWFS
 
 _ANSWERS_PER_SALT: Final = 1000
@@ -18,7 +32,7 @@ _ITERATIONS: Final = 1000
 
 
 class Party(Protocol):
-    """Someone whose messages can be verified, and to whom answers can be protected."""
+    """Someone who sent a message that was verified, and to whom answers can be protected."""
 
     @property
     def identity(self) -> str:
@@ -26,16 +40,42 @@ class Party(Protocol):
         ...
 
     @property
-    def credential(self) -> Credential:
-        """Verifies what this party sends."""
+    def certificate(self) -> Certificate | None:
+        """The certificate whose key signed the message; None where it was a MAC."""
         ...
 
-    def answering(self, header: PKIHeader) -> Credential:
+    @property
+    def is_ra(self) -> bool:
+        """Whether it is a registration authority: it may vouch for possession, and speak for all requesters."""
+        ...
+
+    def answering(self, header: PKIHeader) -> Protector:
         """Protects the answer to a message with that header, in kind; the header names what the policy admits."""
         ...
 
 
-Lookup = Callable[[PKIHeader], Party | None]
+class Claimant(Protocol):
+    """Someone whom a header names as its sender, before anything is verified."""
+
+    @property
+    def credential(self) -> Verifier:
+        """Verifies what this claimant sends."""
+        ...
+
+    @property
+    def refusing(self) -> Protector | None:
+        """Protects the answer to somebody who was not authenticated; None if nothing that we have may.
+
+        A shared secret may not: a stranger could try passwords on such an answer.
+        """
+        ...
+
+    def authenticated(self, signer: Signer | None) -> Party:
+        """Who it was that `credential` has verified."""
+        ...
+
+
+Lookup = Callable[[PKIHeader], Claimant | None]
 """Who claims to have sent the message with this header? None: nobody that is known."""
 
 
@@ -62,6 +102,23 @@ class SharedSecretParty:
     def credential(self) -> PasswordBasedMAC:
         """Verifies its messages."""
         return self._credential
+
+    @property
+    def certificate(self) -> None:
+        """It has none."""
+
+    @property
+    def is_ra(self) -> bool:
+        """It is not: a secret is shared with end entities."""
+        return False
+
+    @property
+    def refusing(self) -> None:
+        """Nothing: see `Claimant`."""
+
+    def authenticated(self, signer: Signer | None) -> SharedSecretParty:
+        """Itself: who knows the secret is the party."""
+        return self
 
     def answering(self, header: PKIHeader) -> PasswordBasedMAC:
         """The same secret with the request's owf and mac (SHA-256 where it names none that we have)."""
@@ -97,8 +154,138 @@ class SharedSecrets:
         self._parties = {kid: SharedSecretParty(f"kid:{kid.hex()}", secret) for kid, secret in secrets.items()}
         self._default = None if default is None else SharedSecretParty("default", default)
 
-    def __call__(self, header: PKIHeader) -> Party | None:
+    def __call__(self, header: PKIHeader) -> SharedSecretParty | None:
         """The party of that senderKID, None if there is none."""
         if not header.sender_kid:
             return self._default
         return self._parties.get(header.sender_kid)
+
+
+class SigningParty:
+    """A party that proved who it is by a signature: each certificate is a party of its own.
+
+    A certificate that renews another one is a new party; whoever holds it may renew and revoke it in turn.
+    """
+
+    __slots__ = ("_answers", "_certificate", "_identity", "_is_ra")
+
+    def __init__(self, certificate: Certificate, answers: Protector, *, is_ra: bool) -> None:
+        self._certificate = certificate
+        self._identity = f"cert:{hashlib.sha256(certificate.der).hexdigest()}"
+        self._answers = answers
+        self._is_ra = is_ra
+
+    @property
+    def identity(self) -> str:
+        """The name under which its transactions and certificates are kept: the SHA-256 of its certificate."""
+        return self._identity
+
+    @property
+    def certificate(self) -> Certificate:
+        """The certificate whose key signed."""
+        return self._certificate
+
+    @property
+    def is_ra(self) -> bool:
+        """Whether it is trusted as a registration authority."""
+        return self._is_ra
+
+    def answering(self, header: PKIHeader) -> Protector:
+        """The signature of this server."""
+        return self._answers
+
+    def __repr__(self) -> str:
+        return f"SigningParty({self._identity!r}, is_ra={self._is_ra})"
+
+
+class SigningParties:
+    """Looks up nobody: whoever signs is judged by the certificates that are trusted.
+
+    `end_entities` speak for themselves. `registration_authorities` may also say raVerified and speak for others: whom
+    the header names as sender does not matter to them (RFC 9483, 5.2.3), so give them ``check_sender=False``.
+    `answers` signs for this server; what it signed itself is nobody's message.
+
+    Raises ValueError if nobody is trusted.
+    """
+
+    __slots__ = ("_own", "_trusted", "answers")
+
+    def __init__(
+        self,
+        answers: Signature,
+        end_entities: TrustedSigners | None = None,
+        registration_authorities: TrustedSigners | None = None,
+    ) -> None:
+        kinds = ((registration_authorities, True), (end_entities, False))
+        self._trusted = [(signers, is_ra) for signers, is_ra in kinds if signers is not None]
+        if not self._trusted:
+            raise ValueError("neither end_entities nor registration_authorities: nobody would be trusted")
+        self.answers = answers
+        self._own = answers.certificates[0].der
+
+    def __call__(self, header: PKIHeader) -> _Signing:
+        """Somebody; who it is, the signature will tell."""
+        return _Signing(self)
+
+    def judge(
+        self, message: PKIMessage, octets: bytes, policy: ProtectionPolicy, time: datetime | None
+    ) -> tuple[Signer, bool]:
+        """Who signed, and whether it is a registration authority; the ProtectionError of the last kind if nobody."""
+        *others, (last, last_is_ra) = self._trusted
+        for signers, is_ra in others:
+            with suppress(InvalidProtection, UntrustedSigner):
+                return self._foreign(signers.authenticate(message, octets, policy, time)), is_ra
+        return self._foreign(last.authenticate(message, octets, policy, time)), last_is_ra
+
+    def _foreign(self, signer: Signer) -> Signer:
+        if signer.certificate.der == self._own:
+            raise UntrustedSigner("the message is one of this server itself")
+        return signer
+
+
+class _Signing:
+    """One message that may be signed: remembers in which role its signer is trusted."""
+
+    def __init__(self, parties: SigningParties) -> None:
+        self._parties = parties
+        self._is_ra = False
+
+    @property
+    def credential(self) -> Verifier:
+        return self
+
+    @property
+    def refusing(self) -> Protector:
+        return self._parties.answers
+
+    def authenticate(
+        self, message: PKIMessage, octets: bytes, policy: ProtectionPolicy, time: datetime | None
+    ) -> Signer:
+        signer, self._is_ra = self._parties.judge(message, octets, policy, time)
+        return signer
+
+    def authenticated(self, signer: Signer | None) -> Party:
+        if signer is None:
+            raise UnsupportedAlgorithm("the message is not signed")
+        return SigningParty(signer.certificate, self._parties.answers, is_ra=self._is_ra)
+
+
+class Parties:
+    """Shared secrets and signatures beside each other: the protectionAlg tells which of them a message needs."""
+
+    __slots__ = ("_secrets", "_signing")
+
+    def __init__(self, secrets: SharedSecrets, signing: SigningParties) -> None:
+        self._secrets = secrets
+        self._signing = signing
+
+    def __call__(self, header: PKIHeader) -> Claimant | None:
+        """The party that shares the secret, or somebody who signs."""
+        algorithm = header.protection_alg
+        if algorithm is None or algorithm.algorithm in MAC_ALGORITHMS:
+            return self._secrets(header)
+        return self._signing(header)
+
+
+MAC_ALGORITHMS: Final = frozenset((oids.ID_PASSWORD_BASED_MAC, oids.ID_PBMAC1))
+"""What is protected by a shared secret."""

@@ -209,7 +209,9 @@ def _crmf_order(received: Received, kind: str, request: CertReqMsg, asked_at: da
     if kind == "kur":
         replaces = _renewed(received, request)
         subject = _same_subject(template, replaces)
-    verify_request(request)
+    vouched = request.popo is not None and request.popo.ra_verified is not None
+    if not (vouched and received.party.is_ra):
+        verify_request(request)
     order = Order(
         transaction=received.key,
         body=kind,

@@ -17,11 +17,12 @@ from ..asn1 import Limits
 from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
 from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError
 from ..messages import fresh_octets
-from ..protection import Credential, verify
+from ..protection import Protector, verify
 from . import confirmation, polling, requests
 from .answers import build, error_body, has_password_based_mac, pki_conf, statuses
+from .certificates import check_signer
 from .crl import current_crl
-from .parties import Party, SharedSecretParty
+from .parties import Claimant, Party, SharedSecretParty
 from .ports import Answer, Change, Conflict, Refused, StatusMove, Store, Transaction, TransactionKey, TransactionState
 from .profile import Profile
 from .rules import check_header, check_recip_nonce, check_transaction_id, check_version
@@ -153,16 +154,17 @@ class Responder:
         except DecodeError as error:
             text = str(error) if len(request) <= _EXPLAINED else "not a PKIMessage in DER, or beyond our limits"
             return self._unprotected(profile, now, PKIFailureInfo.BAD_DATA_FORMAT, text)
-        party = None
+        claimant = None
         try:
-            party = profile.lookup(message.header)
-            verify(message, (party or self._nobody).credential, profile.policy)
+            claimant = profile.lookup(message.header)
+            signer = verify(message, (claimant or self._nobody).credential, profile.policy, time=now)
+            if claimant is None:  # somebody guessed 256 random bits
+                raise InvalidProtection
+            party = claimant.authenticated(signer)
         except ProtectionError as error:
-            return self._turn_away(message, profile, now, error, known=party is not None)
+            return self._turn_away(message, profile, now, error, claimant)
         except Exception as error:  # the lookup failed: nobody was authenticated
             return self._failed(profile, now, error, message)
-        if party is None:  # somebody guessed 256 random bits
-            return self._turn_away(message, profile, now, InvalidProtection(), known=False)
         try:
             return self._converse(request, message, party, profile, now)
         except Refused as refused:
@@ -205,7 +207,12 @@ class Responder:
         return _failure(der, fail_info, text, message=message, detail=detail)
 
     def _turn_away(
-        self, message: PKIMessage, profile: Profile, now: datetime, error: ProtectionError, *, known: bool
+        self,
+        message: PKIMessage,
+        profile: Profile,
+        now: datetime,
+        error: ProtectionError,
+        claimant: Claimant | None,
     ) -> Answer:
         """Answer somebody who was not authenticated, known or not at the same cost; nothing is read or changed.
 
@@ -213,9 +220,12 @@ class Responder:
         two it is, and what it says, depends on the message alone, not on whether its senderKID is known.
         """
         header = message.header
-        credential: Credential | None = None
-        if has_password_based_mac(message) and not profile.unprotected_errors:
-            credential = self._nobody.answering(header)
+        credential: Protector | None = None
+        if has_password_based_mac(message):
+            if not profile.unprotected_errors:
+                credential = self._nobody.answering(header)
+        elif claimant is not None and message.protection is not None:
+            credential = claimant.refusing
         fail_info: PKIFailureInfo = getattr(PKIFailureInfo, error.fail_info)
         text = str(error) if not isinstance(error, InvalidProtection) else "the protection does not fit"
         try:
@@ -224,7 +234,7 @@ class Responder:
             fail_info, text = refused.fail_info, refused.text
         body = pki_conf() if message.body.name == "error" else error_body(fail_info, text)
         der = build(profile, header, body, nonce=fresh_octets(), now=now, credential=credential)
-        detail = "" if known else "nobody of that senderKID is known"
+        detail = "nobody of that senderKID is known" if claimant is None else ""
         if body.error is None:
             return Answer(
                 der=der,
@@ -247,6 +257,7 @@ class Responder:
                 stored = self._store.answer(key, digest)
                 if stored is not None:
                     return _repeated(stored, message, party)
+            check_signer(self._store, party)
             received = Received(
                 profile=profile,
                 store=self._store,
@@ -306,7 +317,7 @@ class Responder:
 def _admitted(received: Received) -> Action:
     """What is to be done with a message; Refused if its header, its kind or its moment is wrong."""
     header, kind, transaction = received.message.header, received.message.body.name, received.transaction
-    check_header(header, received.profile, received.now)
+    check_header(header, received.profile, received.now, signed=received.party.certificate is not None)
     if (NEW, kind) not in TABLE:
         raise Refused(PKIFailureInfo.BAD_REQUEST, f"this server does not serve {kind}")
     if kind not in received.profile.bodies:

@@ -48,11 +48,11 @@ def check_transaction_id(header: PKIHeader, profile: Profile) -> bytes:
     return transaction_id
 
 
-def check_header(header: PKIHeader, profile: Profile, now: datetime) -> None:
-    """The rules that hold for every message, in whatever state its transaction is."""
+def check_header(header: PKIHeader, profile: Profile, now: datetime, *, signed: bool) -> None:
+    """The rules that hold for every message, in whatever state its transaction is; `signed`: not by a MAC."""
     _check_origin(header, profile)
     if profile.strict:
-        _check_sender(header)
+        _check_sender(header, signed=signed)
     _check_time(header, profile, now)
     if header.sender_nonce is None or not SHORTEST_NONCE <= len(header.sender_nonce) <= LONGEST_ID:
         raise Refused(
@@ -78,10 +78,15 @@ def _check_origin(header: PKIHeader, profile: Profile) -> None:
         raise Refused(PKIFailureInfo.BAD_REQUEST, "the sender is this server itself")
 
 
-def _check_sender(header: PKIHeader) -> None:
-    """RFC 9483, 3.1, protection by a MAC: sender is a directoryName whose commonName is the senderKID."""
+def _check_sender(header: PKIHeader, *, signed: bool) -> None:
+    """RFC 9483, 3.1: senderKID is there. With a MAC, sender is a directoryName whose commonName it is.
+
+    With a signature both were held against the signer's certificate when it was verified.
+    """
     if not header.sender_kid:
         raise Refused(PKIFailureInfo.BAD_MESSAGE_CHECK, "senderKID is missing")
+    if signed:
+        return
     name = header.sender.directory_name
     if name is None or header.sender_kid not in _common_names(name):
         raise Refused(PKIFailureInfo.BAD_MESSAGE_CHECK, "the commonName of sender is not the senderKID")
