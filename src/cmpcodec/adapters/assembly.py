@@ -5,18 +5,23 @@ The only place that knows all of them. It opens files and databases, and closes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
+from .. import oids
 from ..authority import Delayed, LocalAuthority
-from ..authority.keys import StoredCA, load_ca, load_certificates, load_key, open_ca
+from ..authority.keys import StoredCA, load_ca, load_certificates, load_key, open_ca, open_signer
 from ..http.gateway import Gateway
 from ..http.metrics import Metrics
-from ..server import Authority, Profile, Responder, SharedSecrets, Store
+from ..pkix import Certificate
+from ..protection.signing import Signature
+from ..protection.trust import TrustedSigners
+from ..server import Authority, Lookup, Parties, Profile, Responder, SharedSecrets, SigningParties, Store
 from ..store import MemoryStore
-from .configuration import AuthoritySettings, Configuration, ProfileSettings
+from .configuration import AuthoritySettings, Configuration, ProfileSettings, SignatureSettings
 from .settings import ConfigurationError
 
 
@@ -36,7 +41,9 @@ def assemble(configuration: Configuration) -> Iterator[Service]:
     Raises ConfigurationError for what does not fit, OSError or a StoreError for files and databases.
     """
     authorities = {name: _open_ca(one) for name, one in configuration.authorities.items()}
-    profiles = {name: _profile(one, authorities) for name, one in configuration.profiles.items()}
+    profiles = {
+        name: _profile(one, authorities, configuration.authorities) for name, one in configuration.profiles.items()
+    }
     _check_names(authorities)
     store = _open_store(configuration)
     try:
@@ -89,9 +96,15 @@ def _check_names(authorities: Mapping[str, StoredCA]) -> None:
             )
 
 
-def _profile(settings: ProfileSettings, authorities: Mapping[str, StoredCA]) -> Profile:
+def _profile(
+    settings: ProfileSettings, authorities: Mapping[str, StoredCA], files: Mapping[str, AuthoritySettings]
+) -> Profile:
     ca = authorities[settings.authority]
     try:
+        secrets = SharedSecrets(settings.secrets, settings.default_secret)
+        lookup: Lookup = secrets
+        if settings.signatures is not None:
+            lookup = Parties(secrets, _signing(settings.signatures, ca, files[settings.authority]))
         authority: Authority = LocalAuthority(ca.key, ca.certificate, ca.chain, settings.rules)
         if settings.delay:
             authority = Delayed(authority, settings.delay, settings.delayed, settings.delay_reason)
@@ -99,8 +112,31 @@ def _profile(settings: ProfileSettings, authorities: Mapping[str, StoredCA]) -> 
         return Profile(
             name=settings.name,
             authority=authority,
-            lookup=SharedSecrets(settings.secrets, settings.default_secret),
+            lookup=lookup,
             **values,
         )
     except ValueError as error:
         raise ConfigurationError(f"[profile.{settings.name}]: {error}") from error
+
+
+_RA_PURPOSE: Final = (oids.ID_KP_CMC_RA,)
+
+
+def _signing(settings: SignatureSettings, ca: StoredCA, file: AuthoritySettings) -> SigningParties:
+    """Whose signatures are believed, and the one of the profile itself."""
+    if settings.key is not None:
+        own = load_ca(settings.key, settings.passphrase)
+    else:
+        own = open_signer(file.key.with_name(f"{file.key.stem}-signer.pem"), ca, passphrase=file.passphrase)
+    untrusted = (*ca.chain, *_certificates(settings.untrusted))
+    anchors = (*([ca.certificate] if settings.own else []), *_certificates(settings.trusted))
+    vouching = _certificates(settings.registration_authorities)
+    return SigningParties(
+        Signature(own.key, own.certificate, own.chain),
+        TrustedSigners(anchors, untrusted=untrusted) if anchors else None,
+        TrustedSigners(vouching, untrusted=untrusted, purposes=_RA_PURPOSE, check_sender=False) if vouching else None,
+    )
+
+
+def _certificates(files: Iterable[Path]) -> list[Certificate]:
+    return [certificate for file in files for certificate in load_certificates(file)]

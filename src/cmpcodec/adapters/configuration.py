@@ -63,6 +63,27 @@ class AuthoritySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureSettings:
+    """Whose signatures a profile believes, and who signs its answers."""
+
+    own: bool = False
+    """Whether certificates of the profile's own CA may sign requests."""
+    trusted: tuple[Path, ...] = ()
+    """PEM: certificates of other authorities whose certificates may."""
+    registration_authorities: tuple[Path, ...] = ()
+    """PEM: certificates of authorities; who has one of theirs with the extended key usage id-kp-cmcRA, is an RA."""
+    untrusted: tuple[Path, ...] = ()
+    """PEM: certificates that may stand between those and a signer's."""
+    key: Path | None = None
+    """PEM: the key that signs answers, its certificate and chain; None: one that the CA makes, beside its own file."""
+    passphrase: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (self.own or self.trusted or self.registration_authorities):
+            raise ValueError("takes own, trusted or registration_authorities: nobody would be believed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileSettings:
     """A profile before its authority exists: `values` are keyword arguments of `Profile`."""
 
@@ -70,6 +91,7 @@ class ProfileSettings:
     authority: str
     default_secret: bytes | None = field(default=None, repr=False)
     secrets: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
+    signatures: SignatureSettings | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     rules: CertificateRules = field(default_factory=CertificateRules)
     delay: float = 0.0
@@ -121,6 +143,7 @@ def standard(data: Path, secret: bytes) -> Configuration:
                 name=STANDARD_PROFILE,
                 authority="ca",
                 default_secret=secret,
+                signatures=SignatureSettings(own=True),
                 values={"revocation_status": PKIStatus.REVOCATION_NOTIFICATION},
             )
         },
@@ -226,9 +249,10 @@ class _Reader:
         if authority not in authorities:
             raise table.error("authority", f"names {authority!r}, and there is no table [authority.{authority}]")
         secrets = table.take("secrets", self._secrets, {})
-        default = table.take("secret", self._secret, None)
-        if not secrets and default is None:
-            raise table.error("secret", "is missing, and so is secrets: nobody could be authenticated")
+        default: bytes | None = table.take("secret", self._secret, None)
+        signatures = self._signatures(table)
+        if not secrets and default is None and signatures is None:
+            raise table.error("secret", "is missing, and so are secrets and signatures: nobody could be authenticated")
         values = table.values(
             Profile,
             {
@@ -251,6 +275,7 @@ class _Reader:
             authority=authority,
             default_secret=default,
             secrets=secrets,
+            signatures=signatures,
             values=values,
             rules=rules,
             delay=delay.take("time", duration, timedelta()).total_seconds(),
@@ -262,6 +287,18 @@ class _Reader:
         for one in (*inner, table):
             one.close()
         return found
+
+    def _signatures(self, profile: Table) -> SignatureSettings | None:
+        if not profile.has("signatures"):
+            return None
+        table = profile.table("signatures")
+        paths = dict.fromkeys(("trusted", "registration_authorities", "untrusted"), self._paths)
+        found = table.fill(SignatureSettings, {**paths, "key": self._path, "passphrase": self._secret})
+        table.close()
+        return found
+
+    def _paths(self, value: object) -> tuple[Path, ...]:
+        return tuple(self._path(one) for one in texts(value))
 
     def _path(self, value: object) -> Path:
         return self._folder / text(value)

@@ -78,6 +78,10 @@ class Table:
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{self._file}: [{self._where}]: {error}") from None
 
+    def has(self, key: str) -> bool:
+        """Whether a key stands in the table."""
+        return key in self._content
+
     def close(self) -> None:
         """Complain about a key that nobody asked for."""
         for key in self._content:

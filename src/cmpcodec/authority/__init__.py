@@ -7,9 +7,9 @@ and `keys` keeps it in a file.
 from __future__ import annotations
 
 from .delayed import Delayed
-from .keys import KeyFileError, StoredCA, load_ca, load_certificates, load_key, open_ca, save_ca, save_key
+from .keys import KeyFileError, StoredCA, load_ca, load_certificates, load_key, open_ca, open_signer, save_ca, save_key
 from .local import LocalAuthority
-from .root import create_ca
+from .root import create_ca, create_signer
 from .rules import CertificateRules
 
 __all__ = [
@@ -19,10 +19,12 @@ __all__ = [
     "LocalAuthority",
     "StoredCA",
     "create_ca",
+    "create_signer",
     "load_ca",
     "load_certificates",
     "load_key",
     "open_ca",
+    "open_signer",
     "save_ca",
     "save_key",
 ]

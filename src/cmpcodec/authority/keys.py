@@ -27,7 +27,7 @@ from ..errors import CMPError
 from ..pkix import Certificate, Name
 from ..protection.signatures import PrivateKey
 from ..store.private_files import UnsafeFile, read_private, write_private
-from .root import create_ca
+from .root import create_ca, create_signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +112,20 @@ def open_ca(
         except KeyFileError as error:
             if not isinstance(error.__cause__, FileExistsError):
                 raise  # else somebody was quicker: that is the CA
+    return load_ca(path, passphrase)
+
+
+def open_signer(path: str | os.PathLike[str], ca: StoredCA, *, passphrase: bytes | None = None) -> StoredCA:
+    """The key that signs the CA's messages and its certificate, in that file; new ones (see `create_signer`) if there
+    is no such file. Several processes may start at once.
+    """
+    if not os.path.lexists(path):
+        key, certificate = create_signer(ca.key, ca.certificate)
+        try:
+            save_ca(path, key, certificate, (ca.certificate, *ca.chain), passphrase=passphrase)
+        except KeyFileError as error:
+            if not isinstance(error.__cause__, FileExistsError):
+                raise  # else somebody was quicker
     return load_ca(path, passphrase)
 
 

@@ -1,4 +1,4 @@
-"""Makes the self-signed certificate of a new CA. RFC 5280, 4.1 and 4.2."""
+"""Makes the self-signed certificate of a new CA, and the one that signs its messages. RFC 5280, 4.1 and 4.2."""
 
 from __future__ import annotations
 
@@ -11,10 +11,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .. import oids
-from ..pkix import BasicConstraints, Certificate, KeyUsage, Name, SubjectPublicKeyInfo, Version
+from ..pkix import (
+    AuthorityKeyIdentifier,
+    BasicConstraints,
+    Certificate,
+    ExtKeyUsageSyntax,
+    KeyUsage,
+    Name,
+    SubjectPublicKeyInfo,
+    Version,
+)
 from ..protection.signatures import PrivateKey, sign
-from .building import digest_for, fresh_serial, key_identifier, signed, time_for
+from .building import digest_for, fresh_serial, key_identifier, opened, signed, time_for, time_of
 from .schema import TBSCertificate, extension
+from .trust import find
 
 GENERATORS: Final[dict[str, Callable[[], PrivateKey]]] = {
     "ec-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -51,7 +61,7 @@ def create_ca(
         raise ValueError("subject: a CA needs a name")
     key = GENERATORS[algorithm]()
     digest = digest_for(key)
-    info = SubjectPublicKeyInfo.decode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    info = _info(key)
     start = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     content = TBSCertificate.from_plain(
         {
@@ -75,6 +85,51 @@ def create_ca(
         }
     )
     return key, signed(content, key, digest)
+
+
+def create_signer(
+    ca_key: PrivateKey, ca: Certificate, *, now: datetime | None = None
+) -> tuple[PrivateKey, Certificate]:
+    """A new EC key (P-256) for the CA's messages, and its certificate, valid as long as the CA's.
+
+    The CA's own key signs certificates and CRLs only (RFC 9810, 8.6). The certificate's subject is the CA's with
+    ``CN=CMP`` before it, its extKeyUsage id-kp-cmcCA (RFC 9483, 3.6.4). ValueError if the CA has expired.
+    """
+    parent = opened(ca).tbs_certificate
+    start = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    end = time_of(parent.validity.not_after)
+    if end <= start:
+        raise ValueError("the certificate of the CA has expired")
+    key = GENERATORS["ec-p256"]()
+    info = _info(key)
+    digest = digest_for(ca_key)
+    own = find(parent, oids.ID_CE_SUBJECT_KEY_IDENTIFIER)
+    identifier = own if isinstance(own, bytes) else key_identifier(parent.subject_public_key_info)
+    content = TBSCertificate.from_plain(
+        {
+            "version": Version.V3,
+            "serial_number": fresh_serial(),
+            "signature": sign(ca_key, b"", digest)[0],
+            "issuer": parent.subject,
+            "validity": {
+                "not_before": time_for(max(start - timedelta(hours=1), time_of(parent.validity.not_before))),
+                "not_after": time_for(end),
+            },
+            "subject": Name([*parent.subject, *_name("CN=CMP")]),
+            "subject_public_key_info": info,
+            "extensions": [
+                extension(oids.ID_CE_KEY_USAGE, KeyUsage.DIGITAL_SIGNATURE, critical=True),
+                extension(oids.ID_CE_EXT_KEY_USAGE, ExtKeyUsageSyntax([oids.ID_KP_CMC_CA])),
+                extension(oids.ID_CE_SUBJECT_KEY_IDENTIFIER, key_identifier(info)),
+                extension(oids.ID_CE_AUTHORITY_KEY_IDENTIFIER, AuthorityKeyIdentifier(key_identifier=identifier)),
+            ],
+        }
+    )
+    return key, signed(content, ca_key, digest)
+
+
+def _info(key: PrivateKey) -> SubjectPublicKeyInfo:
+    return SubjectPublicKeyInfo.decode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 def _name(text: str) -> Name:

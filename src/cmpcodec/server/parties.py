@@ -16,16 +16,10 @@ from ..cmp import PKIHeader, PKIMessage
 from ..crmf import PBMParameter
 from ..errors import InvalidProtection, UnsupportedAlgorithm, UntrustedSigner
 from ..pkix import Certificate
-from ..protection import (
-    PasswordBasedMAC,
-    ProtectionPolicy,
-    Protector,
-    Signature,
-    Signer,
-    TrustedSigners,
-    Verifier,
-)
+from ..protection import PasswordBasedMAC, ProtectionPolicy, Protector, Signer, Verifier
 from ..protection.pbm import MACS, OWFS
+from ..protection.signing import Signature
+from ..protection.trust import TrustedSigners
 
 _ANSWERS_PER_SALT: Final = 1000
 _ITERATIONS: Final = 1000
