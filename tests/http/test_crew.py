@@ -14,7 +14,7 @@ import pytest
 
 from cmpcodec.http import asgi, runner
 from cmpcodec.http.asgi import ASGIApp
-from cmpcodec.http.background import Crew, Job
+from cmpcodec.http.background import Crew, Job, Sweeper
 from cmpcodec.http.gateway import Gateway
 from cmpcodec.http.limits import ServerLimits
 from cmpcodec.http.metrics import Metrics
@@ -32,6 +32,14 @@ from tests.http.support import (
 from tests.http.test_asgi import body, talk
 
 RESET = b"\1\0\0\0\0\0\0\0"
+
+
+class Panic(BaseException):
+    """As an extension module written in Rust raises when it panics."""
+
+
+def panic(*_: object) -> None:
+    raise Panic
 
 
 @contextlib.contextmanager
@@ -124,6 +132,21 @@ def test_a_failing_call_costs_no_thread() -> None:
         crew.close()
 
 
+def test_a_failing_callback_costs_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even by a panic, which concurrent.futures lets through."""
+    with busy_crew() as (crew, go):
+        jobs = [crew.submit("a", int) for _ in range(5)]
+        for job in jobs:
+            assert job is not None
+            job.future.add_done_callback(panic)
+        go.set()
+        last = crew.submit("b", lambda: 7)
+        assert last is not None
+        assert last.future.result(PATIENCE) == 7
+        until(lambda: not crew.busy)
+    assert caplog.text.count("could not be passed on") == 5
+
+
 def test_closed_crew_drops_what_waits() -> None:
     with busy_crew() as (crew, go):
         job = crew.submit("a", int)
@@ -147,6 +170,47 @@ class Blocked(FakeResponder):
         if request == b"slow":
             self.entered.set()
             assert self.go.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("limits", [ServerLimits(threads=2), ServerLimits(threads=2, waiting=1)])
+def test_panics_in_answers(limits: ServerLimits, caplog: pytest.LogCaptureFixture) -> None:
+    """Each is answered 500 and logged; the threads are there for whoever comes next."""
+    responder = FakeResponder(during=lambda request: panic() if request == b"bomb" else None)
+    with running(responder, limits) as server:
+        assert [one(server, post(b"bomb")).status for _ in range(2 * limits.threads + 1)] == [500] * 5
+        assert one(server, post(b"abc")).body == b"cba"
+    assert caplog.text.count("a request could not be answered") == 5
+
+
+def test_no_answer_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the gateway raise in spite of its promise, the connection ends, and the thread serves others."""
+    gateway = Gateway(FakeResponder())
+    answer = gateway.answer
+    monkeypatch.setattr(
+        gateway, "answer", lambda admitted, body, source: panic() if body == b"bomb" else answer(admitted, body)
+    )
+    with running(gateway, ServerLimits(threads=1)) as server:
+        for _ in range(3):
+            with connect(server) as connection:
+                connection.sendall(post(b"bomb"))
+                assert Reader(connection).rest() == b""
+        assert one(server, post(b"abc")).body == b"cba"
+
+
+def test_a_panic_ends_no_housekeeping() -> None:
+    rounds: list[int] = []
+
+    def sweep() -> None:
+        rounds.append(1)
+        if len(rounds) < 3:
+            panic()
+
+    sweeper = Sweeper(sweep, 0.001)
+    sweeper.start()
+    try:
+        until(lambda: len(rounds) > 3 and sweeper.problem is None)
+    finally:
+        sweeper.stop()
 
 
 @pytest.fixture

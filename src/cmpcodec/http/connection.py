@@ -307,9 +307,13 @@ class Connection(asyncio.Protocol):
         return True
 
     def _answered_in_thread(self, future: Future[Reply]) -> None:
-        if not future.cancelled():
-            with suppress(RuntimeError):  # the loop has closed: the answer came after the server's time of grace
+        if future.cancelled():
+            return
+        with suppress(RuntimeError):  # the loop has closed: the answer came after the server's time of grace
+            if future.exception() is None:
                 self._house.loop.call_soon_threadsafe(self._reply, future.result())
+            else:  # there will be no answer
+                self._house.loop.call_soon_threadsafe(self.evict)
 
     def _refused(self, reply: Reply) -> Reply:
         method, target = ("", b"") if self._head is None else (self._head.method, self._head.target)

@@ -244,7 +244,9 @@ class Gateway:
             return self.refuse(self._too_many_failures(), method="POST", source=source)
         try:
             reply = self._answer(admitted, body, source)
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):  # the program is to end
+            raise
+        except BaseException:  # a panic of an extension module is no Exception, and must not cost a thread
             logging.getLogger(__name__).exception("a request could not be answered")
             reply = plain(500, "The server failed. Its log says why.")
         self._count(kind.value, reply.status)
