@@ -88,12 +88,11 @@ class Connection(asyncio.Protocol):
         self._tcp = self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else "local"
+        self._transport.set_write_buffer_limits(0)
         self._socket = transport.get_extra_info("socket")
         if self._house.closing or not self._house.crowd.arrive(self):
             self._transport.abort()
-        elif self._house.tls is None:
-            self._transport.set_write_buffer_limits(0)
-        else:
+        elif self._house.tls is not None:
             self._transport.pause_reading()
             self._handshake = self._house.loop.create_task(self._secure(self._house.tls))
 
@@ -131,14 +130,13 @@ class Connection(asyncio.Protocol):
             return  # it is done, but we have not been told yet
         if self.phase in (Phase.WORKING, Phase.SENDING):
             self._pause(True)  # the next request has its time later
+            self._account()
             return
         if self.phase is Phase.IDLE:
             self._move(Phase.HEADER)
         self._advance()
         if self.phase in (Phase.HEADER, Phase.BODY):
             self._acknowledge()
-            chunks = 0 if self._chunks is None else len(self._chunks.body)
-            self._house.crowd.hold(self, len(self._received) + chunks)
 
     def eof_received(self) -> bool:
         """The client sends nothing more; it may still wait for an answer."""
@@ -158,9 +156,12 @@ class Connection(asyncio.Protocol):
         self._house.crowd.leave(self)
 
     def resume_writing(self) -> None:
-        """The client has taken all of the answer."""
-        if self.phase is Phase.SENDING:
+        """The client has taken what we have written, or TLS has encrypted it."""
+        if self.phase is Phase.SENDING and not self._unsent():
             self._sent()
+
+    pause_writing = resume_writing
+    """With limits of 0, TLS in asyncio calls the two in turns, whatever they mean."""
 
     # --- What the crowd tells us ---
 
@@ -194,6 +195,16 @@ class Connection(asyncio.Protocol):
 
     def _move(self, phase: Phase) -> None:
         self._house.crowd.move(self, phase)
+
+    def _unsent(self) -> int:
+        """Octets that the client has not taken; of TLS, what waits below it too."""
+        below = 0 if self._transport is self._tcp else self._tcp.get_write_buffer_size()
+        return self._transport.get_write_buffer_size() + below
+
+    def _account(self) -> None:
+        """Tell the crowd what is kept for this client: unfinished requests and answers that it does not read."""
+        chunks = 0 if self._chunks is None else len(self._chunks.body)
+        self._house.crowd.hold(self, len(self._received) + chunks + self._unsent())
 
     def _acknowledge(self) -> None:
         """Have the kernel acknowledge at once what has been read, and what comes next.
@@ -269,6 +280,7 @@ class Connection(asyncio.Protocol):
             self._close()
         else:
             self._pause(False)
+            self._account()
 
     def _pause(self, pause: bool) -> None:
         if pause is self._paused or self._transport.is_closing():
@@ -285,7 +297,7 @@ class Connection(asyncio.Protocol):
         """Have the gateway answer the request that is complete."""
         admitted, gateway = self._admitted, self._house.gateway
         assert admitted is not None
-        self._house.crowd.hold(self, 0)
+        self._chunks = None
         self._move(Phase.WORKING)
         if self._transport is not self._tcp:
             self._pause(True)  # else asyncio would end the connection at the client's close_notify, before our answer
@@ -296,6 +308,7 @@ class Connection(asyncio.Protocol):
         if self._job is None:
             self._reply(self._refused(gateway.overloaded()))
         else:
+            self._account()
             self._job.future.add_done_callback(self._answered_in_thread)
 
     def _withdraw(self) -> bool:
@@ -328,12 +341,12 @@ class Connection(asyncio.Protocol):
         keep = head is not None and head.keep_alive and not (self._unread or head.chunked)
         keep = keep and not self._house.closing and bool(self._received or not self._ended)
         self._last = not keep
-        self._house.crowd.hold(self, 0)
-        self._move(Phase.SENDING)
         self._write(reply, keep)
-        if self._transport.get_write_buffer_size():
+        self._move(Phase.SENDING)
+        self._account()
+        if self._unsent():
             self._pause(True)
-        else:
+        elif not self._transport.is_closing():  # this one had to go, for all that is kept
             self._sent()
 
     def _write(self, reply: Reply, keep: bool) -> None:
@@ -351,6 +364,7 @@ class Connection(asyncio.Protocol):
     def _sent(self) -> None:
         """The answer has left: wait for the next request, or for the end."""
         self._head = self._admitted = self._chunks = self._job = None
+        self._account()
         if self._last:
             self._say_goodbye()
         elif self._house.closing:
@@ -377,6 +391,7 @@ class Connection(asyncio.Protocol):
             self._close()
             return
         self._received.clear()
+        self._account()
         self._move(Phase.LINGER)
         if half:
             self._transport.write_eof()
@@ -384,5 +399,6 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         self._received.clear()
+        self._account()
         self._move(Phase.CLOSING)
         self._transport.close()

@@ -34,7 +34,8 @@ class ServerLimits:
     connections_per_address: int | None = None
     """Most connections from one address, with the same policy among them; None: no such cap. Beware of NAT."""
     held: int = 64 * 1024 * 1024
-    """Octets of incomplete requests, all connections together; beyond, the connection goes that began first."""
+    """Octets of unfinished requests and of answers that clients have not taken yet, all connections together; beyond,
+    the connection goes that began first. More than the largest CRL."""
     threads: int = 8
     """Threads that answer requests. They mostly wait for disks and hash without the GIL."""
     waiting: int = 256
