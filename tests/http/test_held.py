@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,57 @@ def test_slow_reader_with_tls(keep: bytes, certificates: dict[str, Path]) -> Non
         connection.sendall(CRL.replace(b"Host", keep + b"Host"))
         threading.Event().wait(SHORT * 10)
         assert len(Reader(connection).response().body) == LARGE
+
+
+@pytest.mark.parametrize(("sent", "most"), [(b"", 8 * 1024), (b"\x16", 48 * 1024)], ids=["silent", "one octet"])
+def test_handshakes_that_do_not_go_on(sent: bytes, most: int, certificates: dict[str, Path]) -> None:
+    """What Python keeps for each (OpenSSL's own part is not seen here): asyncio alone would keep 256 KiB."""
+    metrics = Metrics()
+    context = server_tls(certificates["server"], certificates["server"])
+    with (
+        running(Gateway(FakeResponder(), metrics=metrics), limits(), context) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        tls_connect(server, certificates).close()
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(50):
+            connection = stack.enter_context(connect(server))
+            connection.sendall(sent)
+        last = stack.enter_context(tls_connect(server, certificates))
+        last.sendall(post(b"abc"))
+        assert Reader(last).response().body == b"cba"
+        assert counted(metrics, "accepted") == 52
+        assert (tracemalloc.get_traced_memory()[0] - before) / 50 < most
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 100_000])
+def test_handshake_in_pieces(pieces: int, certificates: dict[str, Path]) -> None:
+    """However the first octets come, and with whatever comes along with the last of them."""
+    server_context = server_tls(certificates["server"], certificates["server"])
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client_context = ssl.create_default_context(cafile=str(certificates["server"]))
+    client = client_context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with running(limits=limits(), tls=server_context) as server, connect(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        done, received = False, b""
+        while not received.endswith(b"cba"):
+            try:
+                if done:
+                    received += client.read()
+                else:
+                    client.do_handshake()
+                    done = True
+                    client.write(post(b"x" * 50_000) + post(b"abc"))
+            except ssl.SSLWantReadError:
+                octets = outgoing.read()
+                for start in range(0, len(octets), pieces):
+                    connection.sendall(octets[start : start + pieces])
+                data = connection.recv(65536)
+                assert data
+                incoming.write(data)
+    assert received.count(b"HTTP/1.1 200") == 2
 
 
 def test_unread_answers_are_counted_exactly() -> None:

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl
 import struct
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Final, cast
 
 from .background import Crew, Job
@@ -55,6 +57,12 @@ class House:
         return self.date
 
 
+class _TLS(SSLProtocol):
+    """TLS with a buffer of one record; asyncio's has 256 KiB, which each connection fills with zeros at once."""
+
+    max_size = 16 * 1024
+
+
 class Connection(asyncio.Protocol):
     """Reads requests one after the other and writes their replies."""
 
@@ -65,7 +73,8 @@ class Connection(asyncio.Protocol):
         self._socket: Any = None
         self._tcp: asyncio.Transport
         self._transport: asyncio.Transport
-        self._handshake: asyncio.Task[None] | None = None
+        self._handshake: asyncio.Future[None] | None = None
+        """Of TLS, from its first octets on."""
         self._received = bytearray()
         self._searched = 0
         self._ended = False
@@ -84,50 +93,58 @@ class Connection(asyncio.Protocol):
     # --- What asyncio tells us ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has connected; with TLS the handshake comes first, and its time counts as the header's."""
-        self._tcp = self._transport = cast(asyncio.Transport, transport)
+        """A client has connected, or its TLS handshake is done, whose time counts as the header's."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(0)
+        if self._handshake is not None:
+            return
+        self._tcp = self._transport
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else "local"
-        self._transport.set_write_buffer_limits(0)
         self._socket = transport.get_extra_info("socket")
         if self._house.closing or not self._house.crowd.arrive(self):
             self._transport.abort()
-        elif self._house.tls is not None:
-            self._transport.pause_reading()
-            self._handshake = self._house.loop.create_task(self._secure(self._house.tls))
 
-    async def _secure(self, tls: ssl.SSLContext) -> None:
-        limits = self._house.limits
-        try:
-            secured = await self._house.loop.start_tls(
-                self._tcp,
-                self,
-                tls,
-                server_side=True,
-                ssl_handshake_timeout=limits.header + limits.linger,  # the crowd's deadline comes first
-                ssl_shutdown_timeout=limits.linger,
-            )
-        except OSError:  # every error of TLS is one
-            secured = None
-        self._handshake = None
-        if secured is None:
+    def _begin_handshake(self, tls: ssl.SSLContext, hello: bytes) -> None:
+        """Put TLS between the connection and us, and give it what has come."""
+        loop, limits = self._house.loop, self._house.limits
+        handshake = self._handshake = loop.create_future()
+        handshake.add_done_callback(self._handshake_ended)
+        between = _TLS(
+            loop,
+            self,
+            tls,
+            handshake,
+            server_side=True,
+            ssl_handshake_timeout=ceil(limits.header + limits.linger),  # the crowd's deadline comes first
+            ssl_shutdown_timeout=limits.linger,
+        )
+        self._tcp.set_protocol(between)
+        between.connection_made(self._tcp)
+        while hello:
+            buffer = between.get_buffer(len(hello))
+            taken = min(len(buffer), len(hello))
+            buffer[:taken] = hello[:taken]
+            between.buffer_updated(taken)
+            hello = hello[taken:]
+
+    def _handshake_ended(self, handshake: asyncio.Future[None]) -> None:
+        """Go, unless the handshake has succeeded; `connection_lost` is called only if it has."""
+        handshake.exception()  # every error of TLS; the client has been told
+        if self._transport is self._tcp:
             if not self._ended:
                 self._house.count("bad_tls")
             self._tcp.abort()
             self._house.crowd.leave(self)
-            return
-        self._transport = secured
-        self._transport.set_write_buffer_limits(0)
-        if self._received:
-            self._advance()
 
     def data_received(self, data: bytes) -> None:
         """Octets have come: take as much of them as makes one request."""
         if self.phase in (Phase.LINGER, Phase.CLOSING):
             return
+        if self._house.tls is not None and self._transport is self._tcp:
+            self._begin_handshake(self._house.tls, data)  # not before: it takes memory
+            return
         self._received += data
-        if self._handshake is not None:
-            return  # it is done, but we have not been told yet
         if self.phase in (Phase.WORKING, Phase.SENDING):
             self._pause(True)  # the next request has its time later
             self._account()
@@ -167,7 +184,7 @@ class Connection(asyncio.Protocol):
 
     def overdue(self) -> None:
         """Close at the deadline of the phase; say so if a request had begun."""
-        if self._handshake is not None:
+        if self._handshake is not None and self._transport is self._tcp:
             self.evict()
         elif self.phase is Phase.BODY or (self.phase is Phase.HEADER and self._received):
             reply = plain(408, "The request did not arrive in time.")
