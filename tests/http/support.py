@@ -31,11 +31,13 @@ class FakeResponder:
     during: Callable[[bytes], None] | None = None
     answer: Answer | None = None
     seen: list[tuple[bytes, str]] = field(default_factory=list)
+    granted: list[int | None] = field(default_factory=list)
     crl_der: bytes = b"the CRL"
     sweeps: int = 0
 
-    def respond(self, request: bytes, profile: str) -> Answer:
+    def respond(self, request: bytes, profile: str, hashes: int | None = None) -> Answer:
         self.seen.append((request, profile))
+        self.granted.append(hashes)
         if self.during is not None:
             self.during(request)
         return self.answer if self.answer is not None else Answer(der=request[::-1], request="ir", body="ip", status=0)

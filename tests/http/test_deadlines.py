@@ -256,8 +256,8 @@ def test_newest_get_room() -> None:
         {"threads": 0},
         {"retry_after": 0},
         {"waiting_per_address": 0},
-        {"failures_per_second": -1},
-        {"failures_burst": 0},
+        {"vain_hashes_per_second": -1},
+        {"vain_hashes_burst": 0},
     ],
 )
 def test_limits_make_sense(wrong: dict[str, float]) -> None:

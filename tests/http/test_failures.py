@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+import cmpcodec as cmp
+from cmpcodec import oids
 from cmpcodec.adapters.settings import Table
+from cmpcodec.asn1 import BitString
 from cmpcodec.cmp import PKIFailureInfo
+from cmpcodec.crmf import PBMParameter
 from cmpcodec.http.asgi import ASGIApp
-from cmpcodec.http.gateway import Admitted, Gateway, Reply
-from cmpcodec.http.limits import ServerLimits
+from cmpcodec.http.gateway import Admitted, Gateway
+from cmpcodec.http.limits import CHEAP, ServerLimits
 from cmpcodec.http.sources import MOST_SOURCES, FailureBudget, source_of
 from cmpcodec.http.wsgi import WSGIApp
+from cmpcodec.pkix import AlgorithmIdentifier
+from cmpcodec.protection import pbm
 from cmpcodec.server.ports import Answer
 from cmpcodec.store import MemoryStore
 from tests.http.support import (
-    PATH,
     Clock,
     FakeResponder,
     admit,
@@ -25,10 +33,10 @@ from tests.http.support import (
 )
 from tests.http.test_asgi import ask, body
 from tests.http.test_wsgi import call
-from tests.server.support import Device
+from tests.server.support import SECRET, Device, cert_request
 from tests.server.support import Server as RealServer
 
-NOBODY = Answer(der=b"no", request="ir", status=2, fail_info=PKIFailureInfo.BAD_MESSAGE_CHECK)
+NOBODY = Answer(der=b"no", request="ir", status=2, fail_info=PKIFailureInfo.BAD_MESSAGE_CHECK, vain_hashes=100_000)
 
 
 @pytest.mark.parametrize(
@@ -97,97 +105,140 @@ def test_budget_makes_sense(wrong: tuple[float, int]) -> None:
         FailureBudget(*wrong)
 
 
-def test_failures_end_in_429() -> None:
+def test_what_a_spent_budget_means() -> None:
+    """Requests are admitted and answered as ever; only the hashes that they may cost are fewer, until it recovers."""
     clock, responder = Clock(), FakeResponder(answer=NOBODY)
-    gateway = Gateway(responder, failures=FailureBudget(1, 3, clock=clock), retry_after=7)
-    for _ in range(3):
-        admitted = admit(gateway, "a")
+    gateway = Gateway(responder, failures=FailureBudget(10_000, 250_000, clock=clock))
+
+    def granted(source: str) -> int | None:
+        admitted = admit(gateway, source)
         assert isinstance(admitted, Admitted)
-        assert gateway.answer(admitted, b"x", source="a").status == 200
-    refused = admit(gateway, "a")
-    assert isinstance(refused, Reply)
-    assert (refused.status, dict(refused.headers)["Retry-After"]) == (429, "7")
-    # One that was admitted before is not answered either.
-    assert gateway.answer(admitted, b"x", source="a").status == 429
-    assert len(responder.seen) == 3
-    for source, path in (("b", PATH), ("a", PATH + "/crl"), ("a", "/healthz")):
-        assert isinstance(admit(gateway, source, path), Admitted)
-    clock.now += 1
-    assert isinstance(admit(gateway, "a"), Admitted)
+        assert gateway.answer(admitted, b"x", source=source).status == 200
+        return responder.granted.pop()
+
+    assert [granted("a") for _ in range(4)] == [None, None, None, CHEAP]
+    assert granted("b") is None
+    clock.now += 10
+    assert granted("a") == CHEAP  # the debt has to be made good, too
+    clock.now += 20.1
+    assert granted("a") is None
 
 
-@pytest.mark.parametrize(
-    ("answer", "counts"),
-    [
-        (NOBODY, True),
-        (Answer(der=b"", fail_info=PKIFailureInfo.BAD_DATA_FORMAT), True),
-        (Answer(der=b"", request="error", body="pkiconf"), True),
-        (Answer(der=b"", request="error", body="pkiconf", requester="kid:00"), False),
-        (Answer(der=b"", request="ir", fail_info=PKIFailureInfo.BAD_POP, requester="kid:00"), False),
-        (Answer(der=b"", request="ir", body="ip", status=0), False),
-    ],
-)
-def test_what_is_a_failure(answer: Answer, counts: bool) -> None:
-    gateway = Gateway(FakeResponder(answer=answer), failures=FailureBudget(1, 1, clock=Clock()))
+@pytest.mark.parametrize(("cost", "counts"), [(0, False), (500, False), (CHEAP, False), (CHEAP + 1, True)])
+def test_cheap_failures_spend_nothing(cost: int, counts: bool) -> None:
+    gateway = Gateway(FakeResponder(answer=replace(NOBODY, vain_hashes=cost)), failures=FailureBudget(1, 1))
     admitted = admit(gateway, "a")
     assert isinstance(admitted, Admitted)
-    gateway.answer(admitted, b"x", source="a")
-    assert isinstance(admit(gateway, "a"), Reply) is counts
+    for _ in range(1000):
+        gateway.answer(admitted, b"x", source="a")
+    assert gateway.failures is not None
+    assert gateway.failures.spent("a") is counts
 
 
-def test_what_the_responder_does_not_believe_is_a_failure() -> None:
-    """A wrong secret, an error message under one, rubbish; but not what a known device gets wrong."""
-    server = RealServer(MemoryStore())
-    gateway = Gateway(server.responder, failures=FailureBudget(1, 1, clock=Clock()))
-    known, stranger = Device(server), Device(server, secret=b"wrong")
-    wrong = {"error": {"pki_status_info": {"status": 2}}}
-    found = []
-    for message in (
-        known.message({"cert_conf": []}),
-        known.message(wrong),
-        stranger.message({"cert_conf": []}),
-        stranger.message(wrong),
-        Device(server, kid=b"unknown", secret=b"wrong").message(wrong),
-        b"rubbish",
-    ):
-        source = f"source {len(found)}"
-        admitted = admit(gateway, source, "/.well-known/cmp/p/p")
+class Neighbours:
+    """A stranger and an honest device behind one address, and a server that counts its hashes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+        self.server = RealServer(MemoryStore(), settings=settings)
+        self.clock = Clock()
+        limits = ServerLimits()
+        assert limits.vain_hashes_per_second
+        budget = FailureBudget(limits.vain_hashes_per_second, limits.vain_hashes_burst, clock=self.clock)
+        self.gateway = Gateway(self.server.responder, failures=budget)
+        self.hashes = 0
+        monkeypatch.setattr(pbm, "pbm_key", self.count)
+
+    def count(self, secret: bytes, salt: bytes, owf: str, iterations: int) -> bytes:
+        self.hashes += iterations
+        return bytes(32)
+
+    def send(self, message: bytes, source: str = "proxy") -> cmp.PKIMessage:
+        admitted = admit(self.gateway, source, "/.well-known/cmp/p/p")
         assert isinstance(admitted, Admitted)
-        gateway.answer(admitted, message, source=source)
-        found.append(gateway.failures is not None and gateway.failures.spent(source))
-    assert found == [False, False, True, True, True, True]
+        reply = self.gateway.answer(admitted, message, source=source)
+        assert reply.status == 200
+        return cmp.decode(reply.body)
+
+    def stranger(self, iterations: int, owf: str = "sha256") -> bytes:
+        """A message that is cheap to make, for whoever makes up the MAC."""
+        parameter = PBMParameter(
+            salt=bytes(16),
+            owf=AlgorithmIdentifier(algorithm={name: oid for oid, name in pbm.OWFS.items()}[owf]),
+            iteration_count=iterations,
+            mac=AlgorithmIdentifier(algorithm=oids.HMAC_WITH_SHA256),
+        )
+        algorithm = AlgorithmIdentifier(algorithm=oids.ID_PASSWORD_BASED_MAC, parameters=parameter)
+        message = cmp.decode(Device(self.server).message({"ir": [cert_request()]}))
+        header = message.header.replace(protection_alg=algorithm)
+        return cmp.PKIMessage(header=header, body=message.body, protection=BitString(bytes(range(32)))).der
+
+    def honest(self, iterations: int) -> str:
+        device = Device(self.server)
+        shared = cmp.PasswordBasedMAC(SECRET, sender_kid=b"device", iterations=iterations)
+        answer = self.send(device.message({"ir": [cert_request()]}, credential=shared))
+        return answer.body.name
 
 
-def test_runner_refuses_before_the_body() -> None:
+def test_a_stranger_does_not_shut_out_who_shares_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Neighbours(monkeypatch)
+    for iterations in (99, 100_001, 500):  # refused before the first hash, or cheap
+        for _ in range(3000):
+            here.send(here.stranger(iterations))
+    here.hashes = 0
+    assert here.honest(50_000) == "ip"
+    dear = here.stranger(100_000)
+    for _ in range(1000):
+        answer = here.send(dear)
+    assert here.hashes < 22_000_000
+    assert answer.body.error is not None
+    assert answer.body.error.pki_status_info.fail_info == cmp.PKIFailureInfo.SYSTEM_UNAVAIL
+    assert answer.protection is None
+    assert [here.honest(iterations) for iterations in (500, 1024, CHEAP)] == ["ip"] * 3
+    assert here.honest(50_000) == "error"
+    here.clock.now += 30
+    assert here.honest(50_000) == "ip"
+
+
+def test_what_a_policy_demands_is_never_too_dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Neighbours(monkeypatch, policy=cmp.ProtectionPolicy(min_iterations=20_000))
+    dear = here.stranger(100_000)
+    for _ in range(300):
+        here.send(dear)
+    assert (here.honest(20_000), here.honest(20_001)) == ("ip", "error")
+
+
+def test_dear_hash_functions_count_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Neighbours(monkeypatch)
+    dear = here.stranger(12_000, "sha3_256")
+    for _ in range(1000):
+        here.send(dear)
+    assert here.hashes < 3_000_000
+
+
+def test_the_servers_bring_a_budget() -> None:
+    limits = ServerLimits(vain_hashes_per_second=1, vain_hashes_burst=1)
     responder = FakeResponder(answer=NOBODY)
-    with running(responder, ServerLimits(failures_per_second=1, failures_burst=100)) as server:
-        statuses = []
-        while 429 not in statuses and len(statuses) < 1000:
-            statuses.append(one(server, post(b"x")).status)
-        assert 100 < len(statuses) < 1000
-        response = one(server, post(b"x" * 100)[:-100])
-        assert (response.status, response.fields["retry-after"], response.closes) == (429, "5", True)
-        assert one(server, f"GET {PATH}/crl HTTP/1.1\r\nHost: x\r\n\r\n".encode()).status == 200
-    assert len(responder.seen) == statuses.count(200)
+    with running(responder, limits) as server:
+        assert [one(server, post(b"x")).status for _ in range(2)] == [200, 200]
+    app = ASGIApp(Gateway(responder), limits)
+    assert [(ask(app, body(b"x")) or (0,))[0] for _ in range(2)] == [200, 200]
+    gateway = Gateway(responder, failures=FailureBudget(1, 1, clock=Clock()))
+    assert [call(b"x", app=WSGIApp(gateway), REMOTE_ADDR=address)[0] for address in "aab"] == [200] * 3
+    assert responder.granted == [None, CHEAP, None, CHEAP, None, CHEAP, None]
 
 
 @pytest.mark.parametrize("rate", [0, None])
 def test_runner_without_budget(rate: int | None) -> None:
-    with running(FakeResponder(answer=NOBODY), ServerLimits(failures_per_second=rate, failures_burst=1)) as server:
+    responder = FakeResponder(answer=NOBODY)
+    with running(responder, ServerLimits(vain_hashes_per_second=rate, vain_hashes_burst=1)) as server:
         assert {response.status for response in exchange(server, post(b"x") * 50)} == {200}
-
-
-def test_applications_refuse_too() -> None:
-    app = ASGIApp(Gateway(FakeResponder(answer=NOBODY)), ServerLimits(failures_per_second=1, failures_burst=1))
-    found = [(ask(app, body(b"x")) or (0,))[0] for _ in range(2)]
-    assert found == [200, 429]
-    gateway = Gateway(FakeResponder(answer=NOBODY), failures=FailureBudget(1, 1, clock=Clock()))
-    statuses = [call(b"x", app=WSGIApp(gateway), REMOTE_ADDR=address)[0] for address in ("a", "a", "b")]
-    assert statuses == [200, 429, 200]
+    assert set(responder.granted) == {None}
 
 
 def test_limits_in_a_file() -> None:
-    limits = Table({"waiting_per_address": False, "failures_per_second": False}, "limits", "x.toml").fill(ServerLimits)
-    assert (limits.waiting_per_address, limits.failures_per_second) == (None, None)
-    limits = Table({"waiting_per_address": 3, "failures_per_second": 4}, "limits", "x.toml").fill(ServerLimits)
-    assert (limits.waiting_per_address, limits.failures_per_second, limits.failures_burst) == (3, 4, 200)
+    limits = Table({"waiting_per_address": False, "vain_hashes_per_second": False}, "limits", "x.toml").fill(
+        ServerLimits
+    )
+    assert (limits.waiting_per_address, limits.vain_hashes_per_second) == (None, None)
+    limits = Table({"waiting_per_address": 3, "vain_hashes_per_second": 4}, "limits", "x.toml").fill(ServerLimits)
+    assert (limits.waiting_per_address, limits.vain_hashes_per_second, limits.vain_hashes_burst) == (3, 4, 20_000_000)

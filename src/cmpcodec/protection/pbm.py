@@ -219,9 +219,7 @@ class PasswordBasedMAC:
         Raises UnsupportedAlgorithm before any hash is computed if the algorithm is no id-PasswordBasedMac, if its
         parameters are not what they should be, or if `policy` refuses them; InvalidProtection if the MAC differs.
         """
-        parameter = _parameter(algorithm)
-        owf, mac = _hash(OWFS, parameter.owf, "owf"), _hash(MACS, parameter.mac, "mac")
-        _admit(parameter, owf, mac, policy)
+        parameter, owf, mac = _admitted(algorithm, policy)
         which = (owf, parameter.iteration_count, parameter.salt)
         known = self._keys.get(which)
         key = known or pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
@@ -263,6 +261,25 @@ def _hash(table: dict[ObjectIdentifier, str], algorithm: AlgorithmIdentifier, ro
     if parameters is not None and not (isinstance(parameters, Record) and parameters.der == _NULL):
         raise UnsupportedAlgorithm(f"{role} {_named(algorithm.algorithm)} takes no parameters, or NULL")
     return name
+
+
+def cost(algorithm: AlgorithmIdentifier | None, policy: ProtectionPolicy) -> int:
+    """What it costs to find out that a protection does not fit, in hashes of SHA-256; 0 if that takes none."""
+    if algorithm is None:
+        return 0
+    try:
+        parameter, owf, _ = _admitted(algorithm, policy)
+    except UnsupportedAlgorithm:
+        return 0
+    return parameter.iteration_count * _COSTS.get(owf, 1)
+
+
+def _admitted(algorithm: AlgorithmIdentifier, policy: ProtectionPolicy) -> tuple[PBMParameter, str, str]:
+    """The parameters of a PasswordBasedMac and its two hash functions, if the policy admits them."""
+    parameter = _parameter(algorithm)
+    owf, mac = _hash(OWFS, parameter.owf, "owf"), _hash(MACS, parameter.mac, "mac")
+    _admit(parameter, owf, mac, policy)
+    return parameter, owf, mac
 
 
 def _admit(parameter: PBMParameter, owf: str, mac: str, policy: ProtectionPolicy) -> None:
