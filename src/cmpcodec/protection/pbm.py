@@ -225,6 +225,8 @@ class PasswordBasedMAC:
         key = known or pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
         expected = hmac.digest(key, octets, mac)
         if not hmac.compare_digest(expected, protection.data) or protection.unused_bits:
+            if known is not None:  # else the time would tell that a salt which somebody recorded is one of ours
+                pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
             raise InvalidProtection("the MAC does not fit: another secret, or a message that was altered")
         if known is None:
             self._keys.put(which, key)
