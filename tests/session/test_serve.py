@@ -81,6 +81,27 @@ def test_an_empty_secret_file(tmp_path: Path) -> None:
     assert "chmod 600" in refused(tmp_path, "--port", "0", code=5)
 
 
+def test_a_terminal_shows_the_secret_once(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty")
+    shown = []
+    for _ in range(2):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [*PROGRAM, "--port", "0"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.DEVNULL
+        ) as process:
+            os.close(theirs)
+            try:
+                said = b""
+                while b"Ctrl-C" not in said:
+                    said += os.read(ours, 65536)
+            finally:
+                process.terminate()
+                process.wait(PATIENCE)
+                os.close(ours)
+        shown.append(said.count((tmp_path / "cmpcodec-data/secret").read_bytes().strip()))
+    assert shown == [1, 0]
+
+
 def test_json_log_and_other_paths(tmp_path: Path) -> None:
     with Served(tmp_path, ("--secret", "pass:canary-secret", "--log", "json")) as server:
         assert server.request("GET", "/healthz")[0] == 200

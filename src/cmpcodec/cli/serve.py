@@ -120,7 +120,7 @@ def _configuration(options: argparse.Namespace) -> tuple[Configuration, Path | N
 
 
 def _kept_secret(file: Path) -> bytes:
-    """The secret of an earlier start, or a new one of 128 bits, which is shown once."""
+    """The secret of an earlier start, or a new one of 128 bits, which a terminal shows once: a journal would keep it."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = secrets.token_hex(16)
     try:
@@ -130,7 +130,10 @@ def _kept_secret(file: Path) -> bytes:
         if not secret:
             raise UsageError(f"{file} is empty: remove it, and a new secret is made") from None
         return secret
-    print(f"new secret: {made}   (shown only now; kept in {file})")
+    if sys.stdout.isatty():
+        print(f"new secret: {made}   (shown only now; kept in {file})")
+    else:
+        print(f"new secret, kept in {file}")
     return made.encode()
 
 
