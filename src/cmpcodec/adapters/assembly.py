@@ -16,6 +16,7 @@ from ..http.gateway import Gateway
 from ..http.metrics import Metrics
 from ..server import Authority, Profile, Responder, SharedSecrets, Store
 from ..store import MemoryStore
+from ..store.private_files import make_folder
 from .configuration import AuthoritySettings, Configuration, ProfileSettings
 from .settings import ConfigurationError
 
@@ -33,7 +34,7 @@ class Service:
 def assemble(configuration: Configuration) -> Iterator[Service]:
     """Open all that the configuration names, and close it in the end.
 
-    Raises ConfigurationError for what does not fit, OSError or a StoreError for files and databases.
+    Raises ConfigurationError for what does not fit; OSError, UnsafeFile or a StoreError for files and databases.
     """
     authorities = {name: _open_ca(one) for name, one in configuration.authorities.items()}
     profiles = {name: _profile(one, authorities) for name, one in configuration.profiles.items()}
@@ -59,14 +60,14 @@ def _open_store(configuration: Configuration) -> Store:
         return MemoryStore()
     from ..store.sqlite import SQLiteStore
 
-    configuration.store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(configuration.store.parent)
     return SQLiteStore(configuration.store)
 
 
 def _open_ca(settings: AuthoritySettings) -> StoredCA:
     try:
         if settings.create:
-            settings.key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(settings.key.parent)
             return open_ca(settings.key, settings.subject, settings.algorithm, passphrase=settings.passphrase)
         if settings.certificate is None:
             return load_ca(settings.key, settings.passphrase)
