@@ -120,7 +120,7 @@ def _configuration(options: argparse.Namespace) -> tuple[Configuration, Path | N
 
 
 def _kept_secret(file: Path) -> bytes:
-    """The secret of an earlier start, or a new one of 128 bits, which a terminal shows once: a journal would keep it."""
+    """The secret of an earlier start, or a new one of 128 bits, shown once and by a terminal only: journals last."""
     make_folder(file.parent)
     made = secrets.token_hex(16)
     try:
