@@ -54,7 +54,7 @@ def gateway():  # type: ignore[no-untyped-def]
         profiles = {"bench": None}  # noqa: RUF012
         answer = Answer(der=BODY, body="ip")
 
-        def respond(self, request: bytes, profile: str) -> Answer:
+        def respond(self, request: bytes, profile: str, hashes: int | None = None) -> Answer:
             return self.answer
 
         def crl(self, profile: str) -> bytes:

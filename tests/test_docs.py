@@ -93,7 +93,8 @@ def test_session_of_readme(tmp_path: Path) -> None:
     commands = [number for number, line in enumerate(session) if line.startswith("$ ")]
     assert len(commands) >= 8
     with Served(tmp_path, ()) as server:
-        in_order(patterns(start[1:], server.port), "\n".join(server.said))
+        assert start[1].startswith("new secret: ")  # a terminal shows it, and no pipe: see tests/session/test_serve.py
+        in_order(patterns(start[2:], server.port), "\n".join(server.said))
         variables = ""
         for number, end in zip(commands, [*commands[1:], len(session)], strict=True):
             command = session[number].removeprefix("$ ").replace(":8080", f":{server.port}")

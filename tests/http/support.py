@@ -7,11 +7,12 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cmpcodec.http.gateway import Gateway
+from cmpcodec.http.gateway import Admitted, Gateway, Reply
 from cmpcodec.http.limits import ServerLimits
 from cmpcodec.http.runner import Server
 from cmpcodec.server.ports import Answer
@@ -19,6 +20,7 @@ from cmpcodec.server.ports import Answer
 PATH = "/.well-known/cmp/p/device"
 PATIENCE = 60.0
 """Seconds after which something that should have happened will not."""
+MEDIA = (b"Content-Type", b"application/pkixcmp")
 
 
 @dataclass
@@ -29,11 +31,13 @@ class FakeResponder:
     during: Callable[[bytes], None] | None = None
     answer: Answer | None = None
     seen: list[tuple[bytes, str]] = field(default_factory=list)
+    granted: list[int | None] = field(default_factory=list)
     crl_der: bytes = b"the CRL"
     sweeps: int = 0
 
-    def respond(self, request: bytes, profile: str) -> Answer:
+    def respond(self, request: bytes, profile: str, hashes: int | None = None) -> Answer:
         self.seen.append((request, profile))
+        self.granted.append(hashes)
         if self.during is not None:
             self.during(request)
         return self.answer if self.answer is not None else Answer(der=request[::-1], request="ir", body="ip", status=0)
@@ -155,3 +159,27 @@ def tls_connect(server: Server, certificates: dict[str, Path], client: bool = Fa
     if client:
         context.load_cert_chain(certificates["client"])
     return context.wrap_socket(connect(server), server_hostname="127.0.0.1")
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for something that is about to happen."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.001)
+
+
+def admit(gateway: Gateway, source: str, path: str = PATH) -> Admitted | Reply:
+    return gateway.admit(
+        "POST" if path in (PATH, "/.well-known/cmp/p/p") else "GET", path.encode(), [MEDIA], source=source
+    )

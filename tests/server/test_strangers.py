@@ -100,6 +100,22 @@ def test_an_unknown_requester_and_a_wrong_secret_look_alike(
     assert [bool(answer.detail) for answer in answers] == [False, True, False, False, True]  # for the operator alone
 
 
+def test_a_recorded_salt_costs_what_any_salt_costs(server: Server, derivations: Derivations) -> None:
+    """The key of a verified message is kept, but whether it is must not show in the time of a refusal."""
+    device = Device(server)
+    recorded = cmp.decode(device.message(IR))
+    server.respond(recorded.der)
+    costs = []
+    for kid in (b"device", b"nobody"):
+        forged = recorded.replace(header=recorded.header.replace(sender_kid=kid, transaction_id=os.urandom(16)))
+        server.respond(forged.der)  # the key of answers is derived once, for all
+        derivations.since()
+        answer = server.respond(forged.der)
+        assert answer.fail_info == cmp.PKIFailureInfo.BAD_MESSAGE_CHECK
+        costs.append((derivations.since(), answer.vain_hashes))
+    assert costs == [([100], 100)] * 2
+
+
 def test_a_wrong_secret_that_was_right_for_another(server: Server) -> None:
     request = Device(server, OTHER, b"device").message(IR)
     with untouched(server):

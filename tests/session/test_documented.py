@@ -212,13 +212,13 @@ def make_tls(folder: Path) -> None:
 
 
 def test_what_serve_prints(tmp_path: Path) -> None:
-    """The commands that it offers work as they stand; the secret is shown once, and no file of it is for others."""
+    """The commands that it offers work as they stand; the secret is not shown, and no file of it is for others."""
     folder = tmp_path / "a folder"
     with Served(folder, ()) as server:
         commands = [line.strip() for line in server.said if line.startswith("  ")]
         assert len(commands) == 7
         secret = (folder / "cmpcodec-data/secret").read_text().strip()
-        assert sum(secret in line for line in server.said) == 1
+        assert not any(secret in line for line in server.said)  # it goes into a pipe, which may lead to a journal
         for command in commands:
             if not command.startswith("curl "):
                 run(command, folder)

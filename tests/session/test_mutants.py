@@ -50,7 +50,7 @@ ECDSA = tlv(0x30, cmp.AlgorithmIdentifier(algorithm=oids.ECDSA_WITH_SHA256).der[
 SHARED = cmp.PasswordBasedMAC(SECRET)
 CONFIGURATION = f"""
 [server.limits]
-failures_per_second = false
+vain_hashes_per_second = false
 [authority.ca]
 create = true
 [profile.czertainly]

@@ -81,6 +81,59 @@ def test_an_empty_secret_file(tmp_path: Path) -> None:
     assert "chmod 600" in refused(tmp_path, "--port", "0", code=5)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_a_folder_that_others_can_write_to(tmp_path: Path) -> None:
+    """They could take the CA away, so that a new one is made."""
+    (tmp_path / "cmpcodec-data").mkdir()
+    for mode in (0o777, 0o770, 0o702):
+        (tmp_path / "cmpcodec-data").chmod(mode)
+        assert f"mode {mode:04o}" in refused(tmp_path, "--port", "0", code=5)
+        assert "go-w" in refused(tmp_path, "--port", "0", "--secret", "pass:x", code=5)
+    assert list((tmp_path / "cmpcodec-data").iterdir()) == []
+    (tmp_path / "cmpcodec-data").chmod(0o1777)
+    with Served(tmp_path, ()):
+        pass
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o755)
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    (tmp_path / "link").symlink_to(tmp_path)
+    os.chown(tmp_path / "link", 65534, 65534, follow_symlinks=False)
+    for name in ("theirs", "link"):
+        assert "belongs to another user" in refused(tmp_path, "--port", "0", "--data", name, code=5)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="FIFOs of POSIX")
+@pytest.mark.parametrize("name", ["secret", "ca.pem"])
+def test_a_fifo_instead_of_a_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / "cmpcodec-data").mkdir(mode=0o700)
+    os.mkfifo(tmp_path / "cmpcodec-data" / name, 0o600)
+    assert "no regular file" in refused(tmp_path, "--port", "0", code=5)
+
+
+def test_a_terminal_shows_the_secret_once(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty")
+    shown = []
+    for _ in range(2):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [*PROGRAM, "--port", "0"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.DEVNULL
+        ) as process:
+            os.close(theirs)
+            try:
+                said = b""
+                while b"Ctrl-C" not in said:
+                    said += os.read(ours, 65536)
+            finally:
+                process.terminate()
+                process.wait(PATIENCE)
+                os.close(ours)
+        shown.append(said.count((tmp_path / "cmpcodec-data/secret").read_bytes().strip()))
+    assert shown == [1, 0]
+
+
 def test_json_log_and_other_paths(tmp_path: Path) -> None:
     with Served(tmp_path, ("--secret", "pass:canary-secret", "--log", "json")) as server:
         assert server.request("GET", "/healthz")[0] == 200

@@ -21,6 +21,7 @@ from ..protection.signing import Signature
 from ..protection.trust import TrustedSigners
 from ..server import Authority, Lookup, Parties, Profile, Responder, SharedSecrets, SigningParties, Store
 from ..store import MemoryStore
+from ..store.private_files import make_folder
 from .configuration import AuthoritySettings, Configuration, ProfileSettings, SignatureSettings
 from .settings import ConfigurationError
 
@@ -38,7 +39,7 @@ class Service:
 def assemble(configuration: Configuration) -> Iterator[Service]:
     """Open all that the configuration names, and close it in the end.
 
-    Raises ConfigurationError for what does not fit, OSError or a StoreError for files and databases.
+    Raises ConfigurationError for what does not fit; OSError, UnsafeFile or a StoreError for files and databases.
     """
     authorities = {name: _open_ca(one) for name, one in configuration.authorities.items()}
     profiles = {
@@ -66,14 +67,14 @@ def _open_store(configuration: Configuration) -> Store:
         return MemoryStore()
     from ..store.sqlite import SQLiteStore
 
-    configuration.store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(configuration.store.parent)
     return SQLiteStore(configuration.store)
 
 
 def _open_ca(settings: AuthoritySettings) -> StoredCA:
     try:
         if settings.create:
-            settings.key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(settings.key.parent)
             return open_ca(settings.key, settings.subject, settings.algorithm, passphrase=settings.passphrase)
         if settings.certificate is None:
             return load_ca(settings.key, settings.passphrase)

@@ -21,7 +21,7 @@ from ..adapters.settings import ConfigurationError
 from ..errors import CMPError
 from ..http import logs
 from ..http.runner import Listening, Server, server_tls
-from ..store.private_files import UnsafeFile, read_private, write_private
+from ..store.private_files import UnsafeFile, make_folder, read_private, write_private
 from . import EXIT_IO, EXIT_OK, EXIT_USAGE, UsageError
 from .credentials import FORMS, read_secret
 
@@ -120,8 +120,8 @@ def _configuration(options: argparse.Namespace) -> tuple[Configuration, Path | N
 
 
 def _kept_secret(file: Path) -> bytes:
-    """The secret of an earlier start, or a new one of 128 bits, which is shown once."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """The secret of an earlier start, or a new one of 128 bits, shown once and by a terminal only: journals last."""
+    make_folder(file.parent)
     made = secrets.token_hex(16)
     try:
         write_private(file, made.encode() + b"\n")
@@ -130,7 +130,10 @@ def _kept_secret(file: Path) -> bytes:
         if not secret:
             raise UsageError(f"{file} is empty: remove it, and a new secret is made") from None
         return secret
-    print(f"new secret: {made}   (shown only now; kept in {file})")
+    if sys.stdout.isatty():
+        print(f"new secret: {made}   (shown only now; kept in {file})")
+    else:
+        print(f"new secret, kept in {file}")
     return made.encode()
 
 

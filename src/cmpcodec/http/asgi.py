@@ -30,9 +30,9 @@ class _Gone(Exception):
 class ASGIApp:
     """`application = ASGIApp(Gateway(responder))`.
 
-    Of the limits these count here: body, threads, waiting, failures, sweep. Those per address mean the address that the
-    server says its client has: behind a proxy, either have the server tell the address that the proxy names, or set
-    `waiting_per_address` and `failures_per_second` to None.
+    Of the limits these count here: body, threads, waiting, vain_hashes, sweep. Those per address mean the address that
+    the server says its client has: behind a proxy, either have the server tell the address that the proxy names, or set
+    `waiting_per_address` to None.
     """
 
     def __init__(self, gateway: Gateway, limits: ServerLimits | None = None) -> None:

@@ -102,7 +102,10 @@ class Crew:
     def _work(self, job: Job[Any] | None) -> None:
         """Make that call, and then those that wait."""
         while job is not None:
-            job.run()
+            try:
+                job.run()
+            except BaseException:  # of a callback of the future: the thread has others to serve
+                logging.getLogger(__name__).exception("the result of a call could not be passed on")
             job = self._next()
 
     def _next(self) -> Job[Any] | None:
@@ -197,7 +200,7 @@ class Sweeper:
         while True:
             try:
                 self._sweep()
-            except Exception:
+            except BaseException:  # a panic of an extension module is no Exception
                 self.problem = "housekeeping failed; the log says why"
                 logging.getLogger(__name__).exception("housekeeping failed")
             else:

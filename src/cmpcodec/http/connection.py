@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl
 import struct
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Final, cast
 
 from .background import Crew, Job
@@ -55,6 +57,12 @@ class House:
         return self.date
 
 
+class _TLS(SSLProtocol):
+    """TLS with a buffer of one record; asyncio's has 256 KiB, which each connection fills with zeros at once."""
+
+    max_size = 16 * 1024
+
+
 class Connection(asyncio.Protocol):
     """Reads requests one after the other and writes their replies."""
 
@@ -65,7 +73,8 @@ class Connection(asyncio.Protocol):
         self._socket: Any = None
         self._tcp: asyncio.Transport
         self._transport: asyncio.Transport
-        self._handshake: asyncio.Task[None] | None = None
+        self._handshake: asyncio.Future[None] | None = None
+        """Of TLS, from its first octets on."""
         self._received = bytearray()
         self._searched = 0
         self._ended = False
@@ -84,61 +93,67 @@ class Connection(asyncio.Protocol):
     # --- What asyncio tells us ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has connected; with TLS the handshake comes first, and its time counts as the header's."""
-        self._tcp = self._transport = cast(asyncio.Transport, transport)
+        """A client has connected, or its TLS handshake is done, whose time counts as the header's."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(0)
+        if self._handshake is not None:
+            return
+        self._tcp = self._transport
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else "local"
         self._socket = transport.get_extra_info("socket")
         if self._house.closing or not self._house.crowd.arrive(self):
             self._transport.abort()
-        elif self._house.tls is None:
-            self._transport.set_write_buffer_limits(0)
-        else:
-            self._transport.pause_reading()
-            self._handshake = self._house.loop.create_task(self._secure(self._house.tls))
 
-    async def _secure(self, tls: ssl.SSLContext) -> None:
-        limits = self._house.limits
-        try:
-            secured = await self._house.loop.start_tls(
-                self._tcp,
-                self,
-                tls,
-                server_side=True,
-                ssl_handshake_timeout=limits.header + limits.linger,  # the crowd's deadline comes first
-                ssl_shutdown_timeout=limits.linger,
-            )
-        except OSError:  # every error of TLS is one
-            secured = None
-        self._handshake = None
-        if secured is None:
+    def _begin_handshake(self, tls: ssl.SSLContext, hello: bytes) -> None:
+        """Put TLS between the connection and us, and give it what has come."""
+        loop, limits = self._house.loop, self._house.limits
+        handshake = self._handshake = loop.create_future()
+        handshake.add_done_callback(self._handshake_ended)
+        between = _TLS(
+            loop,
+            self,
+            tls,
+            handshake,
+            server_side=True,
+            ssl_handshake_timeout=ceil(limits.header + limits.linger),  # the crowd's deadline comes first
+            ssl_shutdown_timeout=limits.linger,
+        )
+        self._tcp.set_protocol(between)
+        between.connection_made(self._tcp)
+        while hello:
+            buffer = between.get_buffer(len(hello))
+            taken = min(len(buffer), len(hello))
+            buffer[:taken] = hello[:taken]
+            between.buffer_updated(taken)
+            hello = hello[taken:]
+
+    def _handshake_ended(self, handshake: asyncio.Future[None]) -> None:
+        """Go, unless the handshake has succeeded; `connection_lost` is called only if it has."""
+        handshake.exception()  # every error of TLS; the client has been told
+        if self._transport is self._tcp:
             if not self._ended:
                 self._house.count("bad_tls")
             self._tcp.abort()
             self._house.crowd.leave(self)
-            return
-        self._transport = secured
-        self._transport.set_write_buffer_limits(0)
-        if self._received:
-            self._advance()
 
     def data_received(self, data: bytes) -> None:
         """Octets have come: take as much of them as makes one request."""
         if self.phase in (Phase.LINGER, Phase.CLOSING):
             return
+        if self._house.tls is not None and self._transport is self._tcp:
+            self._begin_handshake(self._house.tls, data)  # not before: it takes memory
+            return
         self._received += data
-        if self._handshake is not None:
-            return  # it is done, but we have not been told yet
         if self.phase in (Phase.WORKING, Phase.SENDING):
             self._pause(True)  # the next request has its time later
+            self._account()
             return
         if self.phase is Phase.IDLE:
             self._move(Phase.HEADER)
         self._advance()
         if self.phase in (Phase.HEADER, Phase.BODY):
             self._acknowledge()
-            chunks = 0 if self._chunks is None else len(self._chunks.body)
-            self._house.crowd.hold(self, len(self._received) + chunks)
 
     def eof_received(self) -> bool:
         """The client sends nothing more; it may still wait for an answer."""
@@ -158,15 +173,18 @@ class Connection(asyncio.Protocol):
         self._house.crowd.leave(self)
 
     def resume_writing(self) -> None:
-        """The client has taken all of the answer."""
-        if self.phase is Phase.SENDING:
+        """The client has taken what we have written, or TLS has encrypted it."""
+        if self.phase is Phase.SENDING and not self._unsent():
             self._sent()
+
+    pause_writing = resume_writing
+    """With limits of 0, TLS in asyncio calls the two in turns, whatever they mean."""
 
     # --- What the crowd tells us ---
 
     def overdue(self) -> None:
         """Close at the deadline of the phase; say so if a request had begun."""
-        if self._handshake is not None:
+        if self._handshake is not None and self._transport is self._tcp:
             self.evict()
         elif self.phase is Phase.BODY or (self.phase is Phase.HEADER and self._received):
             reply = plain(408, "The request did not arrive in time.")
@@ -194,6 +212,16 @@ class Connection(asyncio.Protocol):
 
     def _move(self, phase: Phase) -> None:
         self._house.crowd.move(self, phase)
+
+    def _unsent(self) -> int:
+        """Octets that the client has not taken; of TLS, what waits below it too."""
+        below = 0 if self._transport is self._tcp else self._tcp.get_write_buffer_size()
+        return self._transport.get_write_buffer_size() + below
+
+    def _account(self) -> None:
+        """Tell the crowd what is kept for this client: unfinished requests and answers that it does not read."""
+        chunks = 0 if self._chunks is None else len(self._chunks.body)
+        self._house.crowd.hold(self, len(self._received) + chunks + self._unsent())
 
     def _acknowledge(self) -> None:
         """Have the kernel acknowledge at once what has been read, and what comes next.
@@ -269,6 +297,7 @@ class Connection(asyncio.Protocol):
             self._close()
         else:
             self._pause(False)
+            self._account()
 
     def _pause(self, pause: bool) -> None:
         if pause is self._paused or self._transport.is_closing():
@@ -285,7 +314,7 @@ class Connection(asyncio.Protocol):
         """Have the gateway answer the request that is complete."""
         admitted, gateway = self._admitted, self._house.gateway
         assert admitted is not None
-        self._house.crowd.hold(self, 0)
+        self._chunks = None
         self._move(Phase.WORKING)
         if self._transport is not self._tcp:
             self._pause(True)  # else asyncio would end the connection at the client's close_notify, before our answer
@@ -296,6 +325,7 @@ class Connection(asyncio.Protocol):
         if self._job is None:
             self._reply(self._refused(gateway.overloaded()))
         else:
+            self._account()
             self._job.future.add_done_callback(self._answered_in_thread)
 
     def _withdraw(self) -> bool:
@@ -307,9 +337,13 @@ class Connection(asyncio.Protocol):
         return True
 
     def _answered_in_thread(self, future: Future[Reply]) -> None:
-        if not future.cancelled():
-            with suppress(RuntimeError):  # the loop has closed: the answer came after the server's time of grace
+        if future.cancelled():
+            return
+        with suppress(RuntimeError):  # the loop has closed: the answer came after the server's time of grace
+            if future.exception() is None:
                 self._house.loop.call_soon_threadsafe(self._reply, future.result())
+            else:  # there will be no answer
+                self._house.loop.call_soon_threadsafe(self.evict)
 
     def _refused(self, reply: Reply) -> Reply:
         method, target = ("", b"") if self._head is None else (self._head.method, self._head.target)
@@ -324,12 +358,12 @@ class Connection(asyncio.Protocol):
         keep = head is not None and head.keep_alive and not (self._unread or head.chunked)
         keep = keep and not self._house.closing and bool(self._received or not self._ended)
         self._last = not keep
-        self._house.crowd.hold(self, 0)
-        self._move(Phase.SENDING)
         self._write(reply, keep)
-        if self._transport.get_write_buffer_size():
+        self._move(Phase.SENDING)
+        self._account()
+        if self._unsent():
             self._pause(True)
-        else:
+        elif not self._transport.is_closing():  # this one had to go, for all that is kept
             self._sent()
 
     def _write(self, reply: Reply, keep: bool) -> None:
@@ -347,6 +381,7 @@ class Connection(asyncio.Protocol):
     def _sent(self) -> None:
         """The answer has left: wait for the next request, or for the end."""
         self._head = self._admitted = self._chunks = self._job = None
+        self._account()
         if self._last:
             self._say_goodbye()
         elif self._house.closing:
@@ -373,6 +408,7 @@ class Connection(asyncio.Protocol):
             self._close()
             return
         self._received.clear()
+        self._account()
         self._move(Phase.LINGER)
         if half:
             self._transport.write_eof()
@@ -380,5 +416,6 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         self._received.clear()
+        self._account()
         self._move(Phase.CLOSING)
         self._transport.close()

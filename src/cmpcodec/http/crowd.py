@@ -110,7 +110,7 @@ class Crowd:
             self._wait(member)
 
     def hold(self, member: Member, octets: int) -> None:
-        """A connection keeps so many octets of an incomplete request; too much for all, and the first to begin goes."""
+        """So many octets are kept for a connection, of requests or answers; too much for all, and the first goes."""
         if octets and member in self._homes.get(member.address, ()):
             self._held_by_all += octets - self._held.get(member, 0)
             self._held[member] = octets

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from ..server.ports import Answer
 from .background import SingleFlight
-from .limits import ServerLimits
+from .limits import CHEAP, ServerLimits
 from .logs import Journal
 from .paths import BadTarget, Kind, Paths, Place
 from .sources import FailureBudget
@@ -40,8 +40,8 @@ class CMPServer(Protocol):
         """The profiles, by name."""
         ...
 
-    def respond(self, request: bytes, profile: str) -> Answer:
-        """Answer any bytes."""
+    def respond(self, request: bytes, profile: str, hashes: int | None = None) -> Answer:
+        """Answer any bytes; refuse to compute more than so many hashes for somebody who is not authenticated yet."""
         ...
 
     def crl(self, profile: str) -> bytes:
@@ -115,8 +115,9 @@ class Gateway:
     * `max_body`: octets of the largest message that is read; anything longer is refused, 413, without being read.
     * `metrics` counts, and serves /metrics (404 without it); `journal` writes a line per request.
     * `health` says what is wrong, or None; /healthz answers 503 then. The text is shown to whoever asks.
-    * `failures` bounds what a source costs whose requests cannot be authenticated: 429 beyond. The runner and the ASGI
-      application bring one (`limit`); without it there is no bound.
+    * `failures` bounds the hashes that are computed for a source whose requests cannot be authenticated; beyond, only
+      its `CHEAP` requests are served. The runner and the ASGI application bring one (`limit`); without it there is no
+      bound.
     """
 
     def __init__(
@@ -151,8 +152,8 @@ class Gateway:
 
     def limit(self, limits: ServerLimits) -> None:
         """Take the budget of failures from a server's limits, unless there is one already."""
-        if self.failures is None and limits.failures_per_second:
-            self.failures = FailureBudget(limits.failures_per_second, limits.failures_burst)
+        if self.failures is None and limits.vain_hashes_per_second:
+            self.failures = FailureBudget(limits.vain_hashes_per_second, limits.vain_hashes_burst)
 
     def admit(
         self, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]], *, source: str = ""
@@ -160,17 +161,15 @@ class Gateway:
         """Decide about a request from its line and header fields alone: the answer if it is refused.
 
         `target` is the request target as received, not decoded; names of header fields in any case. `source` is the
-        peer's address, for the log and for the budget of failures.
+        peer's address, for the log.
         """
-        decision = self._decide(method, target, headers, source)
+        decision = self._decide(method, target, headers)
         if isinstance(decision, Reply):
             self._count("refused", decision.status)
             self.journal.refused(decision.status, method=method, target=target, source=source)
         return decision
 
-    def _decide(
-        self, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]], source: str
-    ) -> Admitted | Reply:
+    def _decide(self, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Admitted | Reply:
         try:
             place = self._paths.find(target)
         except BadTarget as error:
@@ -186,8 +185,6 @@ class Gateway:
             return Admitted(place, profile, head=method == "HEAD")
         if method != "POST":
             return plain(405, "CMP messages are sent by POST.", ("Allow", "POST"))
-        if self._spent(source):
-            return self._too_many_failures()
         return self._measure(place, profile, headers)
 
     def _measure(self, place: Place, profile: str, headers: Iterable[tuple[bytes, bytes]]) -> Admitted | Reply:
@@ -220,13 +217,6 @@ class Gateway:
         """The answer where no thread is free and too many requests wait, all together or of one source."""
         return plain(503, "Too many requests at the moment.", ("Retry-After", str(self._retry_after)))
 
-    def _spent(self, source: str) -> bool:
-        return self.failures is not None and self.failures.spent(source)
-
-    def _too_many_failures(self) -> Reply:
-        text = "Too many requests from here could not be authenticated."
-        return plain(429, text, ("Retry-After", str(self._retry_after)))
-
     def refuse(self, reply: Reply, *, method: str = "", target: bytes = b"", source: str = "") -> Reply:
         """Count and log an answer that the adapter itself found, and return it."""
         self._count("refused", reply.status)
@@ -237,14 +227,14 @@ class Gateway:
         """Answer an admitted request. It may take long: see `Admitted.blocking`. It raises nothing.
 
         Whatever the body holds, CMP answers with status 200 and a PKIMessage; 500 means a bug, which is in the log.
-        Only if the source has used up its budget of failures since the request was admitted, it is refused: 429.
+        `source` is the peer's address, for the log and the budget of failures.
         """
         kind = admitted.place.kind
-        if kind is Kind.CMP and self._spent(source):
-            return self.refuse(self._too_many_failures(), method="POST", source=source)
         try:
             reply = self._answer(admitted, body, source)
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):  # the program is to end
+            raise
+        except BaseException:  # a panic of an extension module is no Exception, and must not cost a thread
             logging.getLogger(__name__).exception("a request could not be answered")
             reply = plain(500, "The server failed. Its log says why.")
         self._count(kind.value, reply.status)
@@ -268,12 +258,11 @@ class Gateway:
 
     def _respond(self, admitted: Admitted, body: bytes, source: str) -> Reply:
         began = self._clock()
-        answer = self.responder.respond(body, admitted.profile)
+        spent = self.failures is not None and self.failures.spent(source)
+        answer = self.responder.respond(body, admitted.profile, CHEAP if spent else None)
         seconds = self._clock() - began
-        # Nobody was authenticated, and a password was hashed for it, or might have been. An error message gets no
-        # error in return, so its answer says of no failure.
-        if self.failures is not None and answer.requester is None and (answer.fail_info or answer.request == "error"):
-            self.failures.failed(source)
+        if self.failures is not None and answer.vain_hashes > CHEAP:
+            self.failures.failed(source, answer.vain_hashes)
         if self.metrics is not None:
             self.metrics.answered(admitted.profile, answer, seconds)
         self.journal.answered(

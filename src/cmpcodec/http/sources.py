@@ -1,4 +1,4 @@
-"""What counts as one source of requests, and how many requests a source may send that nobody can be held to.
+"""What counts as one source of requests, and what a source may cost with requests that nobody can be held to.
 
 It knows addresses and clocks; nothing of HTTP or CMP.
 """
@@ -35,7 +35,7 @@ def source_of(address: str) -> str:
 
 
 class FailureBudget:
-    """A token bucket for each source: a failure takes a token, and `per_second` come back, up to `burst`.
+    """A token bucket for each source: a failure takes what it has cost, and `per_second` come back, up to `burst`.
 
     A failure is only known when its work is done, so as many as run at once may fail beyond the budget; that debt has
     to be made good too. An address that is not known, "", has no budget. Methods may be called by several threads.
@@ -61,13 +61,13 @@ class FailureBudget:
         with self._lock:
             return self._tokens(source) < 1
 
-    def failed(self, address: str) -> None:
-        """Take a token from the source of an address."""
-        if not address:
+    def failed(self, address: str, cost: int = 1) -> None:
+        """Take so many tokens from the source of an address."""
+        if not address or cost <= 0:
             return
         source = source_of(address)
         with self._lock:
-            self._left[source] = (self._tokens(source) - 1, self._clock())
+            self._left[source] = (self._tokens(source) - cost, self._clock())
             self._left.move_to_end(source)
             if len(self._left) > MOST_SOURCES:
                 self._left.popitem(last=False)

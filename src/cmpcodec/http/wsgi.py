@@ -47,8 +47,8 @@ class WSGIApp:
         if admitted.length is not None:
             body = _read(read, admitted.length)
             return body if len(body) == admitted.length else plain(400, "The body is shorter than Content-Length.")
-        # Without a length, only an input that ends with the body may be read to its end.
-        if not (environ.get("wsgi.input_terminated") or environ.get("HTTP_TRANSFER_ENCODING")):
+        # Without a length, only an input that the server promises to end with the body may be read to its end.
+        if not environ.get("wsgi.input_terminated"):
             return plain(411, "Content-Length is missing.")
         body = _read(read, admitted.max_body + 1)
         return body if len(body) <= admitted.max_body else self.gateway.too_large()

@@ -194,14 +194,14 @@ class PasswordBasedMAC(MacCredential):
         Raises UnsupportedAlgorithm before any hash is computed if the algorithm is no id-PasswordBasedMac, if its
         parameters are not what they should be, or if `policy` refuses them; InvalidProtection if the MAC differs.
         """
-        parameter = _parameter(algorithm)
-        owf, mac = lookup(OWFS, parameter.owf, "owf"), lookup(MACS, parameter.mac, "mac")
-        _admit(parameter, owf, mac, policy)
+        parameter, owf, mac = _admitted(algorithm, policy)
         which = (owf, parameter.iteration_count, parameter.salt)
         known = self._keys.get(which)
         key = known or pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
         expected = hmac.digest(key, octets, mac)
         if not hmac.compare_digest(expected, protection.data) or protection.unused_bits:
+            if known is not None:  # else the time would tell that a salt which somebody recorded is one of ours
+                pbm_key(self._secret, parameter.salt, owf, parameter.iteration_count)
             raise InvalidProtection("the MAC does not fit: another secret, or a message that was altered")
         if known is None:
             self._keys.put(which, key)
@@ -225,6 +225,25 @@ def _parameter(algorithm: AlgorithmIdentifier) -> PBMParameter:
     if not isinstance(parameter, PBMParameter):
         raise UnsupportedAlgorithm("the parameters of id-PasswordBasedMac are no PBMParameter")
     return parameter
+
+
+def cost(algorithm: AlgorithmIdentifier | None, policy: ProtectionPolicy) -> int:
+    """What it costs to find out that a protection does not fit, in hashes of SHA-256; 0 if that takes none."""
+    if algorithm is None:
+        return 0
+    try:
+        parameter, owf, _ = _admitted(algorithm, policy)
+    except UnsupportedAlgorithm:
+        return 0
+    return parameter.iteration_count * COSTS[owf]
+
+
+def _admitted(algorithm: AlgorithmIdentifier, policy: ProtectionPolicy) -> tuple[PBMParameter, str, str]:
+    """The parameters of a PasswordBasedMac and its two hash functions, if the policy admits them."""
+    parameter = _parameter(algorithm)
+    owf, mac = lookup(OWFS, parameter.owf, "owf"), lookup(MACS, parameter.mac, "mac")
+    _admit(parameter, owf, mac, policy)
+    return parameter, owf, mac
 
 
 def _admit(parameter: PBMParameter, owf: str, mac: str, policy: ProtectionPolicy) -> None:

@@ -316,3 +316,5 @@ class Answer:
     """Whether this is the stored answer to a message that came again."""
     serials: tuple[int, ...] = field(default=())
     """Serial numbers of the certificates in question."""
+    vain_hashes: int = 0
+    """What it cost to find out that nobody can be authenticated, in hashes of SHA-256."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, cast
@@ -18,6 +19,7 @@ from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
 from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError
 from ..messages import fresh_octets
 from ..protection import Protector, verify
+from ..protection.pbm import cost
 from . import confirmation, polling, requests
 from .answers import build, error_body, has_password_based_mac, pki_conf, statuses
 from .certificates import check_signer
@@ -41,6 +43,7 @@ _SWEPT_AT_ONCE: Final = 10_000
 _OWN: Final = Limits(max_size=1 << 30, max_depth=64, max_nodes=1 << 24, max_repeat=1 << 24)
 """For our own answers, which may be larger than what we accept."""
 _FAILED: Final = "the server failed; nothing was changed"
+_TOO_DEAR: Final = "too much was spent on messages from there that nobody had sent: fewer iterations, or try later"
 
 _PERFORM: Final[Mapping[Action, Callable[[Received], Outcome]]] = {
     Action.ENROLL: requests.enroll,
@@ -97,8 +100,11 @@ class Responder:
             (profile,) = self._profiles
         return self.respond(request, profile).der
 
-    def respond(self, request: bytes, profile: str) -> Answer:
+    def respond(self, request: bytes, profile: str, hashes: int | None = None) -> Answer:
         """The answer to a message, and what to log of it; whatever the bytes are, it is a PKIMessage.
+
+        `hashes`: the most, of SHA-256, that its PasswordBasedMac may cost, though never less than what the profile's
+        policy has for its least; dearer messages are answered systemUnavail. None leaves it to the policy.
 
         Raises KeyError for the name of no profile, and nothing else: failures of store or authority make an answer of
         systemFailure, with the reason in `detail`.
@@ -106,7 +112,7 @@ class Responder:
         settings = self._profiles[profile]
         now = self._clock()
         try:
-            return self._respond(bytes(request), settings, now)
+            return self._respond(bytes(request), settings, now, hashes)
         except Exception as error:  # whatever failed, the requester gets an answer
             return self._failed(settings, now, error, None)
 
@@ -148,12 +154,15 @@ class Responder:
 
     # --- One message ---
 
-    def _respond(self, request: bytes, profile: Profile, now: datetime) -> Answer:
+    def _respond(self, request: bytes, profile: Profile, now: datetime, hashes: int | None) -> Answer:
         try:
             message = PKIMessage.decode(request, limits=profile.limits)
         except DecodeError as error:
             text = str(error) if len(request) <= _EXPLAINED else "not a PKIMessage in DER, or beyond our limits"
             return self._unprotected(profile, now, PKIFailureInfo.BAD_DATA_FORMAT, text)
+        price = cost(message.header.protection_alg, profile.policy) if message.protection is not None else 0
+        if hashes is not None and price > max(hashes, profile.policy.min_iterations):
+            return self._unprotected(profile, now, PKIFailureInfo.SYSTEM_UNAVAIL, _TOO_DEAR, message)
         claimant = None
         try:
             claimant = profile.lookup(message.header)
@@ -162,7 +171,8 @@ class Responder:
                 raise InvalidProtection
             party = claimant.authenticated(signer)
         except ProtectionError as error:
-            return self._turn_away(message, profile, now, error, claimant)
+            answer = self._turn_away(message, profile, now, error, claimant)
+            return replace(answer, vain_hashes=price) if isinstance(error, InvalidProtection) else answer
         except Exception as error:  # the lookup failed: nobody was authenticated
             return self._failed(profile, now, error, message)
         try:

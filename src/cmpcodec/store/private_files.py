@@ -38,6 +38,25 @@ def check_private(path: Path, found: os.stat_result) -> None:
         )
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for private files, mode 0700, unless it is there; UnsafeFile if others can exchange what is in it.
+
+    Others may write to a folder only if it is sticky, as /tmp is: then they can at most be quicker to make a file, and
+    that is refused, being theirs.
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not _CHECKED:
+        return
+    for found in (path.lstat(), path.stat()):  # a link, and what it leads to
+        if found.st_uid not in (os.geteuid(), 0):
+            raise UnsafeFile(f"{path} belongs to another user, who can exchange what is in it: take another folder")
+    if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+        raise UnsafeFile(
+            f"{path} can be written to by others (mode {stat.S_IMODE(found.st_mode):04o}), who can exchange what is in "
+            f"it: run `chmod go-w {path}`"
+        )
+
+
 def create_private(path: Path) -> None:
     """Make an empty private file; FileExistsError if anything of that name is there."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | _NO_FOLLOW, PRIVATE)
@@ -78,12 +97,17 @@ def read_private(path: Path, most: int) -> bytes:
 
     A symbolic link is followed (systems that hand out secrets lay them): the file that was opened is the one checked.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_without_waiting) as file:
         check_private(path, os.fstat(file.fileno()))
         content = file.read(most + 1)
     if len(content) > most:
         raise UnsafeFile(f"{path} has more than {most} octets: that is something else")
     return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opening a FIFO would wait for somebody who writes."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def sync_folder(folder: Path) -> None:
