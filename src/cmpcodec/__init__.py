@@ -115,6 +115,7 @@ from .crmf import (
 from .errors import (
     CMPError,
     DecodeError,
+    DecryptionError,
     EncodeError,
     InvalidProtection,
     LimitExceeded,
@@ -236,6 +237,7 @@ __all__ = [
     "Crls",
     "DHBMParameter",
     "DecodeError",
+    "DecryptionError",
     "EncKeyPairTypesValue",
     "EncKeyWithID",
     "EncodeError",

@@ -32,3 +32,5 @@ class ProtectionPolicy(NamedTuple):
     """One-way functions of a PasswordBasedMac, by their hashlib names."""
     macs: frozenset[str] = _SHA2 | _SHA3 | {"sha1"}
     """Hash functions of an HMAC, by their hashlib names. HMAC-SHA1 is what OpenSSL 3.0 sends by default."""
+    legacy_encryption: bool = False
+    """Whether to decrypt what old peers encrypt: RSA with PKCS #1 v1.5, keys derived with SHA-1, EncryptedValue."""
