@@ -1,0 +1,90 @@
+"""Proof for a key agreement key by a MAC: agreeMAC, under a secret that both static keys give. RFC 4211, 4.3.
+
+The algorithm is id-DHBasedMac (RFC 9810, 5.1.3.2), over the octets of the CertRequest. dhMAC, which is deprecated and
+knows SHA-1 alone, is neither made nor accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final, TypeAlias
+
+from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
+from cryptography.hazmat.primitives.asymmetric import dh, ec, x448, x25519
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from .. import oids
+from ..asn1 import BitString, Null
+from ..cmp import DHBMParameter
+from ..crmf import CertReqMsg, CertRequest, PKMACValue, POPOPrivKey, ProofOfPossession
+from ..enveloping.algorithms import AgreementPrivateKey, bare, hash_name, named
+from ..errors import PopError, UnsupportedAlgorithm
+from ..pkix import AlgorithmIdentifier, SubjectPublicKeyInfo
+from ..protection.pbm import MACS
+from ..protection.policy import ProtectionPolicy
+
+AgreeingKey: TypeAlias = AgreementPrivateKey | dh.DHPrivateKey
+"""A private key that agrees on a secret with another one of its kind: elliptic curve, X25519, X448, Diffie-Hellman."""
+
+_DEFAULT: Final = DHBMParameter(
+    owf=AlgorithmIdentifier(algorithm=oids.SHA256),
+    mac=AlgorithmIdentifier(algorithm=oids.HMAC_WITH_SHA256, parameters=Null()),
+)
+
+
+def prove_by_agreement(cert_request: CertRequest, key: AgreeingKey, ca_key: SubjectPublicKeyInfo) -> ProofOfPossession:
+    """The proof that goes with `cert_request`: a MAC under the secret of `key` and the CA's public key.
+
+    Raises UnsupportedAlgorithm if the CA's key is not of the kind of `key`.
+    """
+    mac = hmac.digest(_derive(key, ca_key, "sha256"), cert_request.der, "sha256")
+    algorithm = AlgorithmIdentifier(algorithm=oids.ID_DH_BASED_MAC, parameters=_DEFAULT)
+    return ProofOfPossession(key_agreement=POPOPrivKey(agree_mac=PKMACValue(alg_id=algorithm, value=BitString(mac))))
+
+
+def verify_agreement(
+    message: CertReqMsg, public_key: SubjectPublicKeyInfo, proof: PKMACValue, key: AgreeingKey, policy: ProtectionPolicy
+) -> None:
+    """Return if the agreeMAC of `message` is under the secret of the requested key and ours; PopError if not."""
+    try:
+        owf, mac = _admit(proof.alg_id, policy)
+        expected = hmac.digest(_derive(key, public_key, owf), message.cert_req.der, mac)
+    except UnsupportedAlgorithm as error:
+        raise PopError(f"agreeMAC: {error}") from error
+    if not hmac.compare_digest(expected, proof.value.data) or proof.value.unused_bits:
+        raise PopError("the MAC that should prove possession does not fit the public key")
+
+
+def _admit(algorithm: AlgorithmIdentifier, policy: ProtectionPolicy) -> tuple[str, str]:
+    parameters = algorithm.parameters
+    if algorithm.algorithm != oids.ID_DH_BASED_MAC or not isinstance(parameters, DHBMParameter):
+        raise UnsupportedAlgorithm(f"{named(algorithm.algorithm)} is not supported, only id-DHBasedMac")
+    owf, mac = hash_name(parameters.owf), MACS.get(parameters.mac.algorithm)
+    if mac is None or not bare(parameters.mac):
+        raise UnsupportedAlgorithm(f"mac {named(parameters.mac.algorithm)} is not supported")
+    if owf not in policy.owfs or mac not in policy.macs:
+        raise UnsupportedAlgorithm("owf or mac is not admitted by the policy")
+    return owf, mac
+
+
+def _derive(key: AgreeingKey, other: SubjectPublicKeyInfo, owf: str) -> bytes:
+    """The key of the MAC: the one-way function of the agreed secret."""
+    return hashlib.new(owf, _exchange(key, other), usedforsecurity=owf != "sha1").digest()
+
+
+def _exchange(key: AgreeingKey, info: SubjectPublicKeyInfo) -> bytes:
+    try:
+        other = load_der_public_key(info.der)
+        if isinstance(key, dh.DHPrivateKey) and isinstance(other, dh.DHPublicKey):
+            if other.parameters().parameter_numbers() == key.parameters().parameter_numbers():
+                return key.exchange(other)
+        elif isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(other, ec.EllipticCurvePublicKey):
+            return key.exchange(ec.ECDH(), other)
+        elif isinstance(key, x25519.X25519PrivateKey) and isinstance(other, x25519.X25519PublicKey):
+            return key.exchange(other)
+        elif isinstance(key, x448.X448PrivateKey) and isinstance(other, x448.X448PublicKey):
+            return key.exchange(other)
+    except (ValueError, TypeError, NotInThisOpenSSL) as error:
+        raise UnsupportedAlgorithm("the keys of the agreement do not go together") from error
+    raise UnsupportedAlgorithm("the keys of the agreement are not of one kind")
