@@ -107,7 +107,7 @@ class AgreementRecipient:
         """The content key for this recipient, wrapped with a key that it agrees on with one of the moment."""
         own = _generate(self._key)
         octets = wrap_octets(self._wrap)
-        kek = _derive(_SCHEMES[self._scheme], _exchange(own, self._key), self._wrap, octets, None)
+        kek = _derive(_SCHEMES[self._scheme], exchange(own, self._key), self._wrap, octets, None)
         whose = self._identifier
         rid = (
             KeyAgreeRecipientIdentifier(issuer_and_serial_number=whose.issuer_and_serial_number)
@@ -138,7 +138,7 @@ def recover(info: KeyAgreeRecipientInfo, key: AgreementPrivateKey, policy: Prote
     if len(info.recipient_encrypted_keys) != 1:
         raise UnsupportedAlgorithm("an envelope in CMP is for one recipient, this one is not")
     peer = _peer(info.originator, key)
-    kek = _derive(scheme, _exchange(key, peer), algorithm.parameters, octets, info.ukm)
+    kek = _derive(scheme, exchange(key, peer), algorithm.parameters, octets, info.ukm)
     return unwrap(kek, info.recipient_encrypted_keys[0].encrypted_key)
 
 
@@ -163,7 +163,7 @@ def _generate(other: AgreementPublicKey) -> AgreementPrivateKey:
     return x448.X448PrivateKey.generate()
 
 
-def _exchange(own: AgreementPrivateKey, other: AgreementPublicKey) -> bytes:
+def exchange(own: AgreementPrivateKey, other: AgreementPublicKey) -> bytes:
     """The shared secret of two keys of one kind; DecryptionError if the other one is a point of low order."""
     try:
         if isinstance(own, ec.EllipticCurvePrivateKey) and isinstance(other, ec.EllipticCurvePublicKey):

@@ -18,8 +18,9 @@ from .. import oids
 from ..asn1 import BitString, Null
 from ..cmp import DHBMParameter
 from ..crmf import CertReqMsg, CertRequest, PKMACValue, POPOPrivKey, ProofOfPossession
+from ..enveloping import agreement
 from ..enveloping.algorithms import AgreementPrivateKey, bare, hash_name, named
-from ..errors import PopError, UnsupportedAlgorithm
+from ..errors import DecryptionError, PopError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, SubjectPublicKeyInfo
 from ..protection.pbm import MACS
 from ..protection.policy import ProtectionPolicy
@@ -76,15 +77,11 @@ def _derive(key: AgreeingKey, other: SubjectPublicKeyInfo, owf: str) -> bytes:
 def _exchange(key: AgreeingKey, info: SubjectPublicKeyInfo) -> bytes:
     try:
         other = load_der_public_key(info.der)
-        if isinstance(key, dh.DHPrivateKey) and isinstance(other, dh.DHPublicKey):
-            if other.parameters().parameter_numbers() == key.parameters().parameter_numbers():
-                return key.exchange(other)
-        elif isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(other, ec.EllipticCurvePublicKey):
-            return key.exchange(ec.ECDH(), other)
-        elif isinstance(key, x25519.X25519PrivateKey) and isinstance(other, x25519.X25519PublicKey):
-            return key.exchange(other)
-        elif isinstance(key, x448.X448PrivateKey) and isinstance(other, x448.X448PublicKey):
-            return key.exchange(other)
-    except (ValueError, TypeError, NotInThisOpenSSL) as error:
+        if isinstance(other, ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey):
+            if not isinstance(key, dh.DHPrivateKey):
+                return agreement.exchange(key, other)
+        elif isinstance(key, dh.DHPrivateKey) and isinstance(other, dh.DHPublicKey):
+            return key.exchange(other)  # refuses another group
+    except (ValueError, TypeError, NotInThisOpenSSL, DecryptionError) as error:
         raise UnsupportedAlgorithm("the keys of the agreement do not go together") from error
     raise UnsupportedAlgorithm("the keys of the agreement are not of one kind")

@@ -47,7 +47,8 @@ def decrypt_certificate(
 ) -> CMPCertificate:
     """The certificate in an encryptedCert, with our private key.
 
-    Raises UnsupportedAlgorithm before anything is computed; DecryptionError if it cannot be decrypted or is no certificate.
+    Raises UnsupportedAlgorithm before anything is computed; DecryptionError if it cannot be decrypted or is no
+    certificate.
     """
     octets = decrypt_key(encrypted, key, policy)
     try:

@@ -43,8 +43,8 @@ def challenge(public_keys: Iterable[SubjectPublicKeyInfo], sender: GeneralName, 
     """A popdecc with one challenge for each key, in their order; `sender` is ours, as the header will say it.
 
     `legacy` encrypts the number with RSA itself (PKCS #1 v1.5), for requesters whose pvno is 2; then `sender` has to
-    be short enough for the key. Else it is EnvelopedData, which takes pvno 3. Raises UnsupportedAlgorithm if nothing can
-    be encrypted for a key.
+    be short enough for the key. Else it is EnvelopedData, which takes pvno 3. Raises UnsupportedAlgorithm if nothing
+    can be encrypted for a key.
     """
     numbers, made = [], []
     for public_key in public_keys:
@@ -73,8 +73,8 @@ def respond(
 ) -> POPODecKeyRespContent:
     """The popdecr that answers a popdecc with our private keys, in the order of our requests.
 
-    `sender` is that of the challenge's header. Raises UnsupportedAlgorithm before anything is computed (`policy` decides
-    on challenges without EnvelopedData); PopError if there are not as many challenges as keys; DecryptionError if a
+    `sender` is that of the challenge's header. Raises UnsupportedAlgorithm before anything is computed (`policy`
+    decides on challenges without EnvelopedData); PopError if there are not as many challenges as keys; DecryptionError if a
     challenge cannot be read, is not for us to read, or its witness does not fit.
     """
     if len(content) != len(keys) or not keys:

@@ -1,7 +1,7 @@
 """Proof by a signature with the key itself: POPOSigningKey of CRMF, and PKCS #10. RFC 4211, 4.1; RFC 2986, 4.2.
 
-The signed octets are those that were received: a CertRequest is never encoded again. Where the template lacks subject or
-publicKey, a POPOSigningKeyInput is signed in its place, which ties the key to the requester.
+The signed octets are those that were received: a CertRequest is never encoded again. Where the template lacks subject
+or publicKey, a POPOSigningKeyInput is signed in its place, which ties the key to the requester.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ def verify_proof(
     """Verify the proof of possession in `message`, or tell what has to follow.
 
     trusted_ra: whether the requester is an RA whose raVerified counts; an end entity must not use it (RFC 9810,
-    5.2.8.1). sender: the authenticated name of the requester, for what says whose it is. secret: what he shares with us,
-    for publicKeyMAC. decryption_key: our key, for private keys that are sent to us. agreement_key: our static key, for
+    5.2.8.1). sender: the authenticated name of the requester, for what says whose it is. secret: what he shares with
+    us, for publicKeyMAC. decryption_key: our key, for private keys that are sent to us. agreement_key: our static key, for
     agreeMAC. What is not given is not accepted.
 
     Raises PopError, whose text may be shown to the requester, if the proof is missing, not accepted or does not fit.
@@ -59,7 +59,7 @@ def verify_proof(
     popo, template = message.popo, message.cert_req.cert_template
     if popo is not None and popo.signature is not None:
         if popo.signature.poposk_input is None and template.public_key is not None:
-            # Also where the subject is missing, which takes a poposkInput: it is the key that has to be in what is signed.
+            # Accepted without subject too, where the RFC wants a poposkInput: the key is in what is signed.
             verify_request(message, digests)
             return Possession(template.public_key, "signature")
         found = verify_identity(message, popo.signature, sender=sender, secret=secret, policy=policy, digests=digests)
