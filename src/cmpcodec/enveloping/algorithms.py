@@ -20,6 +20,17 @@ from ..pkix import AlgorithmIdentifier, SubjectPublicKeyInfo
 from ..protection.signatures import HASHES, MAX_RSA_BITS
 
 _MAX_RSA_EXPONENT: Final = 2**32
+_KEYS: Final = frozenset(
+    (
+        oids.RSA_ENCRYPTION,
+        oids.ID_EC_PUBLIC_KEY,
+        oids.ID_X25519,
+        oids.ID_X448,
+        oids.ID_ALG_ML_KEM_512,
+        oids.ID_ALG_ML_KEM_768,
+        oids.ID_ALG_ML_KEM_1024,
+    )
+)
 _NULL: Final = Null().der
 
 HASH_NAMES: Final = {
@@ -104,6 +115,8 @@ def load_encryption_key(info: SubjectPublicKeyInfo) -> EncryptionPublicKey:
     is of another kind, malformed, or too costly to use (RSA beyond 8192 bits).
     """
     name = named(info.algorithm.algorithm)
+    if info.algorithm.algorithm not in _KEYS:
+        raise UnsupportedAlgorithm(f"nothing can be encrypted for a public key of {name}")
     try:
         key = load_der_public_key(info.der)
     except (ValueError, TypeError, NotInThisOpenSSL) as error:

@@ -1,32 +1,32 @@
 """Proof for a key agreement key by a MAC: agreeMAC, under a secret that both static keys give. RFC 4211, 4.3.
 
-The algorithm is id-DHBasedMac (RFC 9810, 5.1.3.2), over the octets of the CertRequest. dhMAC, which is deprecated and
-knows SHA-1 alone, is neither made nor accepted.
+The algorithm is id-DHBasedMac (RFC 9810, 5.1.3.2), over the octets of the CertRequest; the keys are those of elliptic
+curves, X25519 and X448. dhMAC, which is deprecated and knows SHA-1 alone, is neither made nor accepted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Final, TypeAlias
-
-from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
-from cryptography.hazmat.primitives.asymmetric import dh, ec, x448, x25519
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from typing import Final
 
 from .. import oids
 from ..asn1 import BitString, Null
 from ..cmp import DHBMParameter
 from ..crmf import CertReqMsg, CertRequest, PKMACValue, POPOPrivKey, ProofOfPossession
-from ..enveloping import agreement
-from ..enveloping.algorithms import AgreementPrivateKey, bare, hash_name, named
+from ..enveloping.agreement import exchange
+from ..enveloping.algorithms import (
+    AgreementPrivateKey,
+    AgreementPublicKey,
+    bare,
+    hash_name,
+    load_encryption_key,
+    named,
+)
 from ..errors import DecryptionError, PopError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, SubjectPublicKeyInfo
 from ..protection.pbm import MACS
 from ..protection.policy import ProtectionPolicy
-
-AgreeingKey: TypeAlias = AgreementPrivateKey | dh.DHPrivateKey
-"""A private key that agrees on a secret with another one of its kind: elliptic curve, X25519, X448, Diffie-Hellman."""
 
 _DEFAULT: Final = DHBMParameter(
     owf=AlgorithmIdentifier(algorithm=oids.SHA256),
@@ -34,7 +34,9 @@ _DEFAULT: Final = DHBMParameter(
 )
 
 
-def prove_by_agreement(cert_request: CertRequest, key: AgreeingKey, ca_key: SubjectPublicKeyInfo) -> ProofOfPossession:
+def prove_by_agreement(
+    cert_request: CertRequest, key: AgreementPrivateKey, ca_key: SubjectPublicKeyInfo
+) -> ProofOfPossession:
     """The proof that goes with `cert_request`: a MAC under the secret of `key` and the CA's public key.
 
     Raises UnsupportedAlgorithm if the CA's key is not of the kind of `key`.
@@ -45,7 +47,11 @@ def prove_by_agreement(cert_request: CertRequest, key: AgreeingKey, ca_key: Subj
 
 
 def verify_agreement(
-    message: CertReqMsg, public_key: SubjectPublicKeyInfo, proof: PKMACValue, key: AgreeingKey, policy: ProtectionPolicy
+    message: CertReqMsg,
+    public_key: SubjectPublicKeyInfo,
+    proof: PKMACValue,
+    key: AgreementPrivateKey,
+    policy: ProtectionPolicy,
 ) -> None:
     """Return if the agreeMAC of `message` is under the secret of the requested key and ours; PopError if not."""
     try:
@@ -69,19 +75,13 @@ def _admit(algorithm: AlgorithmIdentifier, policy: ProtectionPolicy) -> tuple[st
     return owf, mac
 
 
-def _derive(key: AgreeingKey, other: SubjectPublicKeyInfo, owf: str) -> bytes:
+def _derive(key: AgreementPrivateKey, other: SubjectPublicKeyInfo, owf: str) -> bytes:
     """The key of the MAC: the one-way function of the agreed secret."""
-    return hashlib.new(owf, _exchange(key, other), usedforsecurity=owf != "sha1").digest()
-
-
-def _exchange(key: AgreeingKey, info: SubjectPublicKeyInfo) -> bytes:
+    found = load_encryption_key(other)
+    if not isinstance(found, AgreementPublicKey):
+        raise UnsupportedAlgorithm("the keys of the agreement are not of one kind")
     try:
-        other = load_der_public_key(info.der)
-        if isinstance(other, ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey):
-            if not isinstance(key, dh.DHPrivateKey):
-                return agreement.exchange(key, other)
-        elif isinstance(key, dh.DHPrivateKey) and isinstance(other, dh.DHPublicKey):
-            return key.exchange(other)  # refuses another group
-    except (ValueError, TypeError, NotInThisOpenSSL, DecryptionError) as error:
+        secret = exchange(key, found)
+    except DecryptionError as error:
         raise UnsupportedAlgorithm("the keys of the agreement do not go together") from error
-    raise UnsupportedAlgorithm("the keys of the agreement are not of one kind")
+    return hashlib.new(owf, secret, usedforsecurity=owf != "sha1").digest()

@@ -74,8 +74,8 @@ def respond(
     """The popdecr that answers a popdecc with our private keys, in the order of our requests.
 
     `sender` is that of the challenge's header. Raises UnsupportedAlgorithm before anything is computed (`policy`
-    decides on challenges without EnvelopedData); PopError if there are not as many challenges as keys; DecryptionError if a
-    challenge cannot be read, is not for us to read, or its witness does not fit.
+    decides on challenges without EnvelopedData); PopError if there are not as many challenges as keys; DecryptionError
+    if a challenge cannot be read, is not for us to read, or its witness does not fit.
     """
     if len(content) != len(keys) or not keys:
         raise PopError(f"{len(content)} challenges for {len(keys)} keys")

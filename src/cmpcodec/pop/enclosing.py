@@ -25,10 +25,7 @@ def prove_by_key(key: AnyPrivateKey, requester: GeneralName | str, recipient: Re
 
     `requester` is the name of the requester, or a text that the CA gave him.
     """
-    if isinstance(requester, str):
-        identifier = Identifier(string=requester)
-    else:
-        identifier = Identifier(general_name=requester)
+    identifier = Identifier(string=requester) if isinstance(requester, str) else Identifier(general_name=requester)
     content = EncKeyWithID(private_key=private_key_info(key), identifier=identifier)
     proof = POPOPrivKey(encrypted_key=envelop(content.der, recipient, content_type=oids.ID_CT_ENC_KEY_WITH_ID))
     if agrees(public_key_info(key)):  # type: ignore[arg-type]  # Decapsulators have public_key() too

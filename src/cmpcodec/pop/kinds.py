@@ -7,7 +7,7 @@ from typing import Final
 from .. import oids
 from ..pkix import SubjectPublicKeyInfo
 
-_AGREEING: Final = frozenset((oids.ID_EC_PUBLIC_KEY, oids.ID_EC_DH, oids.ID_X25519, oids.ID_X448, oids.DHPUBLICNUMBER))
+_AGREEING: Final = frozenset((oids.ID_EC_PUBLIC_KEY, oids.ID_X25519, oids.ID_X448))
 
 
 def agrees(public_key: SubjectPublicKeyInfo) -> bool:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ..crmf import CertReqMsg, POPOPrivKey, SubsequentMessage
-from ..enveloping.algorithms import load_encryption_key
+from ..enveloping.algorithms import AgreementPrivateKey, load_encryption_key
 from ..enveloping.recipients import DecryptionKey
 from ..errors import PopError, UnsupportedAlgorithm
 from ..pkix import GeneralName, SubjectPublicKeyInfo
 from ..protection.pbm import PasswordBasedMAC
 from ..protection.policy import ProtectionPolicy
 from ..protection.signatures import DIGESTS
-from .agreeing import AgreeingKey, verify_agreement
+from .agreeing import verify_agreement
 from .enclosing import verify_key
 from .kinds import agrees
 from .signing import verify_identity, verify_request
@@ -43,7 +43,7 @@ def verify_proof(
     sender: GeneralName | None = None,
     secret: PasswordBasedMAC | None = None,
     decryption_key: DecryptionKey | None = None,
-    agreement_key: AgreeingKey | None = None,
+    agreement_key: AgreementPrivateKey | None = None,
     policy: ProtectionPolicy = _DEFAULT_POLICY,
     digests: frozenset[str] = DIGESTS,
 ) -> Possession:
@@ -51,8 +51,8 @@ def verify_proof(
 
     trusted_ra: whether the requester is an RA whose raVerified counts; an end entity must not use it (RFC 9810,
     5.2.8.1). sender: the authenticated name of the requester, for what says whose it is. secret: what he shares with
-    us, for publicKeyMAC. decryption_key: our key, for private keys that are sent to us. agreement_key: our static key, for
-    agreeMAC. What is not given is not accepted.
+    us, for publicKeyMAC. decryption_key: our key, for private keys that are sent to us. agreement_key: our static key,
+    for agreeMAC. What is not given is not accepted.
 
     Raises PopError, whose text may be shown to the requester, if the proof is missing, not accepted or does not fit.
     """
