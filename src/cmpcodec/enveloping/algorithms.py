@@ -20,7 +20,7 @@ from ..pkix import AlgorithmIdentifier, SubjectPublicKeyInfo
 from ..protection.signatures import HASHES, MAX_RSA_BITS
 
 _MAX_RSA_EXPONENT: Final = 2**32
-_KEYS: Final = frozenset(
+ENCRYPTION_KEYS: Final = frozenset(
     (
         oids.RSA_ENCRYPTION,
         oids.ID_EC_PUBLIC_KEY,
@@ -31,6 +31,8 @@ _KEYS: Final = frozenset(
         oids.ID_ALG_ML_KEM_1024,
     )
 )
+"""Kinds of keys with which a content key can be brought to their owners."""
+
 _NULL: Final = Null().der
 
 HASH_NAMES: Final = {
@@ -115,7 +117,7 @@ def load_encryption_key(info: SubjectPublicKeyInfo) -> EncryptionPublicKey:
     is of another kind, malformed, or too costly to use (RSA beyond 8192 bits).
     """
     name = named(info.algorithm.algorithm)
-    if info.algorithm.algorithm not in _KEYS:
+    if info.algorithm.algorithm not in ENCRYPTION_KEYS:
         raise UnsupportedAlgorithm(f"nothing can be encrypted for a public key of {name}")
     try:
         key = load_der_public_key(info.der)

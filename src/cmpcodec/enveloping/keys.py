@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x448, x25519
+from cryptography.hazmat.primitives.asymmetric import x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 from .. import oids
@@ -21,22 +21,24 @@ from ..errors import DecodeError, DecryptionError, UnsupportedAlgorithm
 from ..pkix import Certificate
 from ..protection.policy import ProtectionPolicy
 from ..protection.signatures import DIGESTS, PrivateKey
-from .algorithms import Decapsulator, public_key_info
+from .algorithms import ENCRYPTION_KEYS, Decapsulator, public_key_info
 from .envelopes import envelop, open_envelope
 from .recipients import DecryptionKey, Recipient, certificate_key
 from .signed import sign_data, verify_data
 from .values import decrypt_value
 
-AnyPrivateKey: TypeAlias = (
-    rsa.RSAPrivateKey
-    | ec.EllipticCurvePrivateKey
-    | ed25519.Ed25519PrivateKey
-    | ed448.Ed448PrivateKey
-    | x25519.X25519PrivateKey
-    | x448.X448PrivateKey
-    | Decapsulator
-)
+AnyPrivateKey: TypeAlias = PrivateKey | x25519.X25519PrivateKey | x448.X448PrivateKey | Decapsulator
 """A private key that can be certified: to sign, to decrypt or to agree on keys with."""
+
+_KINDS: Final = ENCRYPTION_KEYS | {
+    oids.ID_ED25519,
+    oids.ID_ED448,
+    oids.ID_ML_DSA_44,
+    oids.ID_ML_DSA_65,
+    oids.ID_ML_DSA_87,
+}
+_MAX_OCTETS: Final = 8192
+"""Longest private key that is read; one of RSA with 8192 bits has 4700 octets, and longer ones cost minutes."""
 
 _DEFAULT_POLICY: Final = ProtectionPolicy()
 
@@ -139,6 +141,8 @@ def read_key(der: bytes) -> AnyPrivateKey:
 
 def load_key(info: PrivateKeyInfo | OneAsymmetricKey) -> AnyPrivateKey:
     """The private key in a record that was decrypted; DecryptionError if it cannot be read."""
+    if info.private_key_algorithm.algorithm not in _KINDS or len(info.private_key) > _MAX_OCTETS:
+        raise DecryptionError
     plain = PrivateKeyInfo(version=0, private_key_algorithm=info.private_key_algorithm, private_key=info.private_key)
     try:
         key = load_der_private_key(plain.der, None)
