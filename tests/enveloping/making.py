@@ -56,9 +56,13 @@ needs_kem = pytest.mark.skipif(not KEMS, reason="this cryptography has no ML-KEM
 
 
 @functools.cache
+def _key(kind: str, which: int) -> Any:
+    return GENERATE[kind]()
+
+
 def key(kind: str, which: int = 0) -> Any:
     """The same key whenever it is asked for; `which` tells several of a kind apart."""
-    return GENERATE[kind]()
+    return _key(kind, which)
 
 
 def spki(kind: str, which: int = 0) -> SubjectPublicKeyInfo:
