@@ -17,7 +17,7 @@ COMPILED = sorted([*PACKAGE.rglob("*.pyx"), *PACKAGE.rglob("*.pxi")])
 # Rooms from left to right: a file imports from its own room and from those on its left. `_engine.values` has Python values that know nothing
 # of the engines; client and server meet only through bytes.
 ORDER = (
-    "errors", "_engine.values", "oids", "_engine", "asn1", "pkix", "cms", "crmf", "cmp", "protection", "pop", "messages",
+    "errors", "_engine.values", "oids", "_engine", "asn1", "pkix", "cms", "crmf", "cmp", "protection", "enveloping", "pop", "messages",
     "client", "server", "http", "store", "authority", "adapters", "cli",
 )  # fmt: skip
 OUTSIDE = ("__init__", "__main__")  # of the package: they see everything, and only cli looks back at them

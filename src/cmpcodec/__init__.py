@@ -115,6 +115,7 @@ from .crmf import (
 from .errors import (
     CMPError,
     DecodeError,
+    DecryptionError,
     EncodeError,
     InvalidProtection,
     LimitExceeded,
@@ -237,6 +238,7 @@ __all__ = [
     "Crls",
     "DHBMParameter",
     "DecodeError",
+    "DecryptionError",
     "EncKeyPairTypesValue",
     "EncKeyWithID",
     "EncodeError",

@@ -1,6 +1,6 @@
 """What CMP needs of CMS: enveloped and signed data, key packages, and the parameters of their algorithms.
 
-A schema file (RFC 5652, 5958, 9629, 8018, 5084, 9044, 8702): each class is one ASN.1 type, in the order of
+A schema file (RFC 5652, 5958, 9629, 5753, 8018, 5084, 9044, 8702): each class is one ASN.1 type, in the order of
 its RFC. It knows nothing of CRMF or CMP, and computes nothing. Obsolete kinds of certificates stay opaque.
 """
 
@@ -429,6 +429,17 @@ class CMSORIforKEMOtherInfo(Sequence):
 
 
 OTHER_RECIPIENTS[oids.ID_ORI_KEM] = KEMRecipientInfo
+
+# --- RFC 5753: CMSECCAlgs-2009-02, EXPLICIT TAGS ---
+
+
+class ECC_CMS_SharedInfo(Sequence):
+    """What the key derivation of a key agreement mixes in; the module spells it ECC-CMS-SharedInfo. RFC 5753, 7.2."""
+
+    key_info: AlgorithmIdentifier
+    entity_u_info: Annotated[bytes | None, Explicit(0)] = None
+    supp_pub_info: Annotated[bytes, Explicit(2)]
+
 
 # --- RFC 8018: PKCS5v2-1 ---
 

@@ -9,6 +9,7 @@
     |   |-- InvalidProtection         secret, message or protection do not match
     |   |-- UntrustedSigner           the signature fits, but nobody vouches for who made it
     |   `-- UnsupportedAlgorithm      refused before any computation
+    |-- DecryptionError               what was encrypted for us cannot be read
     |-- PopError                      nobody has shown to possess the private key
     |-- ProtocolError                 a message that must not come here or now
     |   |-- LocalProtocolError        ... by our own doing
@@ -143,6 +144,18 @@ class UnsupportedAlgorithm(ProtectionError):
     """An algorithm or its parameters that the policy refuses; nothing was computed."""
 
     fail_info: ClassVar[str] = "BAD_ALG"
+
+
+class DecryptionError(CMPError):
+    """What was encrypted cannot be decrypted, or is not what it should be then: another key, or altered octets.
+
+    One wording for every cause, so that nobody who sends us altered octets learns what became of them.
+    """
+
+    fail_info: ClassVar[str] = "BAD_DATA_FORMAT"
+
+    def __str__(self) -> str:
+        return "what was encrypted cannot be read: another key, or octets that were altered"
 
 
 class PopError(CMPError):

@@ -53,3 +53,5 @@ class ProtectionPolicy(NamedTuple):
     """Shortest RSA modulus; the longest is 8192 bits always."""
     min_ec_bits: int = 224
     """Shortest elliptic curve, in bits of its order's size."""
+    legacy_encryption: bool = False
+    """Whether to decrypt what old peers encrypt: RSA with PKCS #1 v1.5, keys derived with SHA-1, EncryptedValue."""
