@@ -142,7 +142,19 @@ from .pkix import (
     RelativeDistinguishedName,
     SubjectPublicKeyInfo,
 )
-from .protection import PasswordBasedMAC, ProtectionPolicy, Signature, Signer, TrustedSigners, protect, verify
+from .protection import (
+    PBMAC1,
+    DHBasedMAC,
+    KemProtector,
+    KemVerifier,
+    PasswordBasedMAC,
+    ProtectionPolicy,
+    Signature,
+    Signer,
+    TrustedSigners,
+    protect,
+    verify,
+)
 
 if TYPE_CHECKING:
     from .adapters.driving import run, run_async
@@ -194,6 +206,7 @@ decode = PKIMessage.decode
 """Decode a PKIMessage from strict DER: `PKIMessage.decode`."""
 
 __all__ = [
+    "PBMAC1",
     "PVNO",
     "TLV",
     "Action",
@@ -236,6 +249,7 @@ __all__ = [
     "Controls",
     "Crls",
     "DHBMParameter",
+    "DHBasedMAC",
     "DecodeError",
     "EncKeyPairTypesValue",
     "EncKeyWithID",
@@ -259,6 +273,8 @@ __all__ = [
     "KemBMParameter",
     "KemCiphertextInfo",
     "KemOtherInfo",
+    "KemProtector",
+    "KemVerifier",
     "KeyPairHist",
     "KeyRecRepContent",
     "LimitExceeded",
