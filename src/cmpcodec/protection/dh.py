@@ -1,6 +1,7 @@
 """DHBasedMac: a MAC whose key comes of two Diffie-Hellman keys. RFC 9810, 5.1.3.2.
 
-`cryptography` computes the exchange; on curves only, as it gives up finite fields. Whose the peer's public key is has to be known before: this file trusts nobody.
+`cryptography` computes the exchange; on curves only, as it gives up finite fields. Whose the peer's public key is has
+to be known before: this file trusts nobody.
 """
 
 from __future__ import annotations

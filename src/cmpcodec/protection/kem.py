@@ -188,7 +188,7 @@ class KemVerifier:
 
 
 def ciphertext_info(info: KemCiphertextInfo | None = None) -> InfoTypeAndValue:
-    """The item of generalInfo, genm or genp that carries a ciphertext or, without it, asks for one. RFC 9810, 5.1.1.5"""
+    """The item of generalInfo, genm or genp that carries a ciphertext or asks for one. RFC 9810, 5.1.1.5."""
     return InfoTypeAndValue(info_type=oids.ID_IT_KEM_CIPHERTEXT_INFO, info_value=info)
 
 

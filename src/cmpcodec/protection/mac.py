@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, NoReturn
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from .. import oids
 from ..asn1 import BitString, Null
 from ..cmp import PKIHeader, PKIMessage
@@ -63,6 +61,8 @@ class Mac(NamedTuple):
         """The MAC of `octets`."""
         if self.is_hmac:
             return hmac.digest(key, octets, self.name)
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # what few need, nobody waits for
+
         return AESGCM(key).encrypt(self.nonce, b"", octets)[: self.octets]
 
 
