@@ -69,7 +69,7 @@ _KEYS: Final = frozenset(
 # y of the points whose order divides the cofactor: 8 on edwards25519, 4 on edwards448. RFC 8032, 5.1 and 5.2.
 _P25519: Final = 2**255 - 19
 _P448: Final = 2**448 - 2**224 - 1
-_Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_25519: Final = frozenset((0, 1, _P25519 - 1, _Y_OF_ORDER_8, _P25519 - _Y_OF_ORDER_8))
 _SMALL_448: Final = frozenset((0, 1, _P448 - 1))
 

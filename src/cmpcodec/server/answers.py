@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from .. import oids
 from ..cmp import (
     CMPCertificate,
     ErrorMsgContent,
@@ -25,6 +24,7 @@ from ..cmp import (
 from ..messages import NULL_DN, status_info
 from ..pkix import GeneralName
 from ..protection import Protector, protect
+from .parties import MAC_ALGORITHMS
 from .profile import Profile
 from .rules import OLDEST_PVNO, nearest_version
 
@@ -72,12 +72,10 @@ def build(
     return (message if credential is None else protect(message, credential)).der
 
 
-def has_password_based_mac(message: PKIMessage) -> bool:
-    """Whether a message is protected by a PasswordBasedMac, rightly or wrongly."""
+def has_mac(message: PKIMessage) -> bool:
+    """Whether a message is protected by a shared secret, rightly or wrongly."""
     algorithm = message.header.protection_alg
-    return (
-        message.protection is not None and algorithm is not None and algorithm.algorithm == oids.ID_PASSWORD_BASED_MAC
-    )
+    return message.protection is not None and algorithm is not None and algorithm.algorithm in MAC_ALGORITHMS
 
 
 def statuses(body: PKIBody) -> list[PKIStatusInfo]:
