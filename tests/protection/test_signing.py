@@ -77,7 +77,6 @@ def test_every_scheme(kind: str, options: dict[str, Any]) -> None:
         ("ed25519", {}, ()),
         ("ed448", {}, ()),
     ],
-    ids=str,
 )
 def test_cryptography_called_bare_agrees(kind: str, options: dict[str, Any], verify_bare: tuple[Any, ...]) -> None:
     """The octets that are signed are cut out by hand."""
