@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from cryptography import x509
+
 from .. import oids
 from ..cmp import CMPCertificate, InfoTypeAndValue, PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
 from ..crmf import CertId, CertReqMsg, CertTemplate
@@ -171,14 +173,16 @@ def _decide(
     status = PKIStatus.GRANTED_WITH_MODS if issue.modified or other else PKIStatus.ACCEPTED
     summary.add(status)
     implicit = _implicit(received, message)
+    loaded = _loaded(issue.certificate)
     issued = IssuedCertificate(
         issuer=profile.authority.name.der,
-        serial=_serial(issue.certificate),
+        serial=loaded.serial_number,
         der=issue.certificate.der,
         transaction=received.key,
         cert_req_id=number,
         status=CertificateStatus.VALID if implicit else CertificateStatus.UNCONFIRMED,
         issued_at=now,
+        not_after=loaded.not_valid_after_utc,
         confirm_before=None if implicit else now.replace(microsecond=0) + profile.confirm_wait,
     )
     response = {
@@ -189,9 +193,9 @@ def _decide(
     return Decision(response, issued, replaced=order.replaces if profile.revoke_replaced else None)
 
 
-def _serial(certificate: Certificate) -> int:
+def _loaded(certificate: Certificate) -> x509.Certificate:
     try:
-        return certificate.load().serial_number
+        return certificate.load()
     except DecodeError as error:  # not the requester's fault, so no DecodeError
         raise RuntimeError("the authority returned something that is no certificate") from error
 

@@ -20,7 +20,7 @@ from ..server.ports import (
     Transaction,
     TransactionKey,
 )
-from .changes import GONE, check, moved
+from .changes import GONE, check, moved, over
 
 _Name: TypeAlias = tuple[bytes, int]
 """Issuer and serial number."""
@@ -146,10 +146,11 @@ class MemoryStore:
         with self._lock:
             return self._revocations.get(issuer, 0)
 
-    def revoked(self, issuer: bytes) -> list[IssuedCertificate]:
-        """All certificates of that issuer that are HELD or REVOKED, in no particular order."""
+    def revoked(self, issuer: bytes, settled: datetime | None = None) -> list[IssuedCertificate]:
+        """Certificates of that issuer that are HELD or REVOKED, in no order; not those that were over by `settled`."""
         with self._lock:
-            return list(self._gone[issuer].values()) if issuer in self._gone else []
+            found = list(self._gone[issuer].values()) if issuer in self._gone else []
+        return found if settled is None else [one for one in found if not over(one, settled)]
 
     def crl(self, issuer: bytes) -> StoredCRL | None:
         """The CRL of the highest number."""
