@@ -221,6 +221,22 @@ def test_confirmation(store: Store) -> None:
     assert store.revocations(ISSUER) == 0
 
 
+def test_unconfirmed_certificates_are_counted(store: Store) -> None:
+    """By requester and profile, whatever becomes of them, also if one change issues and moves them."""
+    own, other = key(1), key(2, requester="kid:02")
+    issue(store, certificate(1), certificate(2), certificate(3), valid(4))
+    issue(store, certificate(5, transaction=other), certificate(6, transaction=key(3, profile="q")))
+    assert store.count_unconfirmed(own.profile, own.requester) == 3
+    assert store.count_unconfirmed(own.profile, other.requester) == 1
+    assert store.count_unconfirmed("q", own.requester) == 1
+    assert store.count_unconfirmed("q", other.requester) == 0
+    store.apply(Change(moves=[move(1, VALID), move(2, REVOKED), move(4, REVOKED)]))
+    assert store.count_unconfirmed(own.profile, own.requester) == 1
+    store.apply(Change(moves=[move(1, HELD), move(3, REVOKED)]))
+    store.apply(Change(issued=[certificate(7)], moves=[move(7, VALID)]))
+    assert store.count_unconfirmed(own.profile, own.requester) == 0
+
+
 def test_revocation(store: Store) -> None:
     issue(store, valid(1), valid(2))
     store.apply(Change(moves=[move(1, REVOKED, reason=1, invalidity_date=NOW - HOUR)]))

@@ -207,6 +207,10 @@ class Store(Protocol):
         """Certificates that are UNCONFIRMED although `confirm_before` lies before that time, at most `limit`."""
         ...
 
+    def count_unconfirmed(self, profile: str, requester: str) -> int:
+        """How many certificates of a requester are UNCONFIRMED."""
+        ...
+
     def forget(self, before: datetime) -> int:
         """Drop transactions that expired before that time, with their answers; return how many. Certificates stay."""
         ...

@@ -82,6 +82,7 @@ def decide(
     received: Received, message: PKIMessage, requests: Mapping[int, Request], asked_at: datetime, summary: Summary
 ) -> dict[int, Decision]:
     """Let the authority decide on requests of `message`, which first arrived at `asked_at`."""
+    _check_unconfirmed(received, message, len(requests))
     decisions = {}
     for number, request in requests.items():
         try:
@@ -98,6 +99,15 @@ def decide(
             decision = Decision({"cert_req_id": number, "status": status}, delay=delay)
         decisions[number] = decision
     return decisions
+
+
+def _check_unconfirmed(received: Received, message: PKIMessage, more: int) -> None:
+    """Refuse a requester who confirms nothing: what it leaves behind stays in the CRL until it expires."""
+    most = received.profile.max_unconfirmed
+    if most is None or _implicit(received, message):
+        return
+    if received.store.count_unconfirmed(received.key.profile, received.key.requester) + more > most:
+        raise Refused(PKIFailureInfo.SYSTEM_UNAVAIL, "too many certificates of this requester wait for confirmation")
 
 
 def outcome(

@@ -98,6 +98,7 @@ _VERSION_1: Final = (
 
 _VERSION_2: Final = (
     "ALTER TABLE certificates ADD COLUMN not_after INTEGER",
+    "CREATE INDEX certificates_unconfirmed ON certificates (profile, requester) WHERE status = 'unconfirmed'",
     "ALTER TABLE crls ADD COLUMN this_update INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE crls ADD COLUMN signer BLOB NOT NULL DEFAULT x''",
     "PRAGMA user_version = 2",
@@ -151,6 +152,9 @@ _CERTIFICATE: Final = """
 CERTIFICATE: Final = _CERTIFICATE + "WHERE serial = ? AND issuer = ?"
 UNCONFIRMED: Final = (
     _CERTIFICATE + "WHERE status = 'unconfirmed' AND confirm_before < ? ORDER BY confirm_before, serial LIMIT ?"
+)
+COUNT_UNCONFIRMED: Final = (
+    "SELECT count(*) FROM certificates WHERE profile = ? AND requester = ? AND status = 'unconfirmed'"
 )
 REVOKED: Final = (
     _CERTIFICATE + "WHERE issuer = ? AND status IN ('held', 'revoked') "

@@ -92,6 +92,13 @@ class SQLiteStore:
         """At most `limit` certificates that are UNCONFIRMED although `confirm_before` lies before that time."""
         return [_certificate(row) for row in self._all(sql.UNCONFIRMED, (_micro(before), limit))]
 
+    def count_unconfirmed(self, profile: str, requester: str) -> int:
+        """How many certificates of a requester are UNCONFIRMED."""
+        row = self._one(sql.COUNT_UNCONFIRMED, (profile, requester))
+        assert row is not None
+        count: int = row[0]
+        return count
+
     def forget(self, before: datetime) -> int:
         """Drop transactions that expired before that time, with their answers; return how many. Certificates stay."""
         dropped = count = _AT_ONCE
