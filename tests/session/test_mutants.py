@@ -56,6 +56,7 @@ create = true
 [profile.czertainly]
 secret = "pass:{SECRET.decode()}"
 confirm_wait = "1h"
+max_unconfirmed = false
 [profile.czertainly.certificates]
 wildcards = true
 drop_unaccepted = true

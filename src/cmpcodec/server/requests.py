@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from cryptography import x509
+
 from .. import oids
 from ..cmp import CMPCertificate, InfoTypeAndValue, PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
 from ..crmf import CertId, CertReqMsg, CertTemplate
@@ -80,6 +82,7 @@ def decide(
     received: Received, message: PKIMessage, requests: Mapping[int, Request], asked_at: datetime, summary: Summary
 ) -> dict[int, Decision]:
     """Let the authority decide on requests of `message`, which first arrived at `asked_at`."""
+    _check_unconfirmed(received, message, len(requests))
     decisions = {}
     for number, request in requests.items():
         try:
@@ -96,6 +99,15 @@ def decide(
             decision = Decision({"cert_req_id": number, "status": status}, delay=delay)
         decisions[number] = decision
     return decisions
+
+
+def _check_unconfirmed(received: Received, message: PKIMessage, more: int) -> None:
+    """Refuse a requester who confirms nothing: what it leaves behind stays in the CRL until it expires."""
+    most = received.profile.max_unconfirmed
+    if most is None or _implicit(received, message):
+        return
+    if received.store.count_unconfirmed(received.key.profile, received.key.requester) + more > most:
+        raise Refused(PKIFailureInfo.SYSTEM_UNAVAIL, "too many certificates of this requester wait for confirmation")
 
 
 def outcome(
@@ -171,14 +183,16 @@ def _decide(
     status = PKIStatus.GRANTED_WITH_MODS if issue.modified or other else PKIStatus.ACCEPTED
     summary.add(status)
     implicit = _implicit(received, message)
+    loaded = _loaded(issue.certificate)
     issued = IssuedCertificate(
         issuer=profile.authority.name.der,
-        serial=_serial(issue.certificate),
+        serial=loaded.serial_number,
         der=issue.certificate.der,
         transaction=received.key,
         cert_req_id=number,
         status=CertificateStatus.VALID if implicit else CertificateStatus.UNCONFIRMED,
         issued_at=now,
+        not_after=loaded.not_valid_after_utc,
         confirm_before=None if implicit else now.replace(microsecond=0) + profile.confirm_wait,
     )
     response = {
@@ -189,9 +203,9 @@ def _decide(
     return Decision(response, issued, replaced=order.replaces if profile.revoke_replaced else None)
 
 
-def _serial(certificate: Certificate) -> int:
+def _loaded(certificate: Certificate) -> x509.Certificate:
     try:
-        return certificate.load().serial_number
+        return certificate.load()
     except DecodeError as error:  # not the requester's fault, so no DecodeError
         raise RuntimeError("the authority returned something that is no certificate") from error
 
