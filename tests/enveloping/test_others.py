@@ -166,7 +166,7 @@ def test_signatures(folder: Path, kind: str) -> None:
     signer = ("-signer", f"{kind}.pem", "-inkey", f"{kind}.key")
     hashes = ("sha512",) if kind == "ed25519" else ("sha256", "sha384", "sha512")
     for digest in hashes:
-        md = () if kind == "ed25519" else ("-md", digest)
+        md = ("-md", digest)
         for extra in ((), ("-keyid",), ("-econtent_type", oids.ID_CT_KP_A_KEY_PACKAGE, "-nosmimecap")):
             run(folder, "-sign", "-in", "content", "-nodetach", "-outform", "DER", "-out", "out", *signer, *md, *extra)
             found = verify_data(opened(folder, SignedData))
@@ -188,7 +188,7 @@ def test_pss(folder: Path) -> None:
 
 @openssl
 def test_delivered_key(folder: Path) -> None:
-    """openssl decrypts it, verifies it, and finds the key in it."""
+    """What openssl decrypts and verifies, and the key in it."""
     new = key("p384", 7)
     made = deliver_key(new, recipient_for(certificate("rsa")), signing_key=key("p256"), certificate=certificate("p256"))
     written(folder, oids.ID_ENVELOPED_DATA, made.enveloped_data)
