@@ -43,7 +43,7 @@ from tests.enveloping.making import (
 
 WHO = GeneralName(directory_name=subject("device-1"))
 OTHER = GeneralName(directory_name=subject("device-2"))
-SECRET = PasswordBasedMAC(b"shared secret", iterations=100)
+SECRET = PasswordBasedMAC(b"canary-secret", iterations=100)
 AGREEING = ("p256", "p384", "p521", "x25519", "x448")
 
 
@@ -54,10 +54,10 @@ def message(kind: str, popo: ProofOfPossession | None = None, *, named: bool = T
     return CertReqMsg(cert_req=CertRequest.from_plain({"cert_req_id": number, "cert_template": template}), popo=popo)
 
 
-def refused(one: CertReqMsg, match: str = "", **means: Any) -> None:
+def refused(one: CertReqMsg, match: str | None = None, **means: Any) -> None:
     with pytest.raises(PopError, match=match) as caught:
         verify_proof(CertReqMsg.decode(one.der), **means)
-    assert "shared secret" not in str(caught.value)
+    assert "canary-secret" not in str(caught.value)
 
 
 # --- signatures ---
