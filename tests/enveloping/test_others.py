@@ -35,7 +35,6 @@ from cmpcodec.enveloping import (
 )
 from cmpcodec.enveloping.recipients import identify
 from cmpcodec.errors import UnsupportedAlgorithm
-from cmpcodec.protection.policy import ProtectionPolicy
 from tests.enveloping.making import KEMS, LEGACY, PASSWORD, certificate, key, needs_kem
 
 CONTENT = b"what is to be \0 hidden\r\n" * 9
@@ -148,7 +147,7 @@ def test_passwords_and_shared_keys(folder: Path) -> None:
             "-pwri_password",
             password,
         )
-        assert open_envelope(opened(folder, EnvelopedData), PASSWORD, ProtectionPolicy()).octets == CONTENT
+        assert open_envelope(opened(folder, EnvelopedData), PASSWORD, LEGACY).octets == CONTENT
         recipient = PasswordRecipient(PASSWORD, pwri_kek=True)
         written(folder, oids.ID_ENVELOPED_DATA, envelop(CONTENT, recipient, cipher=cipher))
         run(folder, "-decrypt", "-inform", "DER", "-in", "in", "-out", "out", "-pwri_password", password)

@@ -31,16 +31,9 @@ from ..cms import (
 )
 from ..errors import DecryptionError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, ECParameters, SubjectPublicKeyInfo
+from ..protection.digests import named, no_parameters
 from ..protection.policy import ProtectionPolicy
-from .algorithms import (
-    AgreementPrivateKey,
-    AgreementPublicKey,
-    bare,
-    hash_of,
-    key_info,
-    named,
-    public_key_info,
-)
+from .algorithms import AgreementPrivateKey, AgreementPublicKey, hash_of, key_info, public_key_info
 from .wrapping import new_wrap, unwrap, wrap, wrap_octets
 
 
@@ -192,7 +185,7 @@ def _peer(originator: OriginatorIdentifierOrKey, key: AgreementPrivateKey) -> Ag
         raise UnsupportedAlgorithm("the sender of a key agreement is named by a certificate, not by a new key")
     parameters = sent.algorithm.parameters
     if sent.algorithm.algorithm != ours.algorithm or not (
-        bare(sent.algorithm, null=False)
+        no_parameters(sent.algorithm, null=False)
         or (isinstance(parameters, ECParameters) and parameters.implicit_curve is not None)
         or sent.algorithm.der == ours.der
     ):

@@ -34,8 +34,8 @@ from ..cms import (
 )
 from ..errors import DecodeError, InvalidProtection, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, AttributeTypeAndValue, Certificate, Time
+from ..protection.digests import HASH_OIDS, HASHES, lookup, no_parameters
 from ..protection.signatures import DIGESTS, PrivateKey, check, load_public_key, sign
-from .algorithms import HASH_OIDS, bare, hash_name
 from .recipients import certificate_key, identify, issuer_and_serial
 
 _RSA_WITH: Final = {
@@ -161,9 +161,9 @@ def _digest_algorithm(key: PrivateKey, digest: str) -> AlgorithmIdentifier:
 
 
 def _digest(algorithm: AlgorithmIdentifier, content: bytes, admitted: frozenset[str] | None = None) -> bytes:
-    if algorithm.algorithm == oids.SHAKE256 and bare(algorithm, null=False):
+    if algorithm.algorithm == oids.SHAKE256 and no_parameters(algorithm, null=False):
         return hashlib.shake_256(content).digest(_SHAKE256_OCTETS)
-    name = hash_name(algorithm)
+    name = lookup(HASHES, algorithm, "hash function")
     if admitted is not None and name not in admitted:
         raise UnsupportedAlgorithm(f"signatures with {name} are not admitted")
     return hashlib.new(name, content, usedforsecurity=name != "sha1").digest()
@@ -174,9 +174,9 @@ def _signature_algorithm(signer: SignerInfo) -> AlgorithmIdentifier:
     algorithm = signer.signature_algorithm
     if algorithm.algorithm != oids.RSA_ENCRYPTION:
         return algorithm
-    if not bare(algorithm):
+    if not no_parameters(algorithm):
         raise UnsupportedAlgorithm("rsaEncryption takes no parameters, or NULL")
-    name = hash_name(signer.digest_algorithm)
+    name = lookup(HASHES, signer.digest_algorithm, "hash function")
     return AlgorithmIdentifier(algorithm=_RSA_WITH[name], parameters=Null())
 
 
