@@ -2,10 +2,10 @@
 
     python -m benchmarks.protection [--quick] [--write | --no-write]
 
-A signature is made and verified through `protect` and `verify`, the signer known already, and by the key of `cryptography`
-called bare over the same octets. For the MAC, a message of 500 x SHA-256 and HMAC-SHA1 is decoded and verified, its header
-read, and an answer protected and encoded, whose key lies ready; beside it stand the hashes alone. Time is CPU time of the
-thread, best of several rounds, contestants in turn; each engine runs in a process of its own.
+A signature is made and verified through `protect` and `verify`, the signer known already, and by the key of
+`cryptography` called bare over the same octets. For the MAC, a message of 500 x SHA-256 and HMAC-SHA1 is decoded and
+verified, its header read, and an answer protected and encoded, whose key lies ready; beside it stand the hashes alone.
+Time is CPU time of the thread, best of several rounds, contestants in turn; each engine runs in a process of its own.
 """
 
 from __future__ import annotations

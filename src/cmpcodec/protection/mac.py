@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from .. import oids
 from ..asn1 import BitString, Null
-from ..cmp import PKIHeader, PKIMessage
+from ..cmp import ExtraCerts, PKIHeader, PKIMessage
 from ..cms import GMACParameters
 from ..errors import InvalidProtection, MissingProtection, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier
@@ -144,8 +144,9 @@ class MacCredential(ABC):
         """
 
     @property
-    def certificates(self) -> None:
+    def certificates(self) -> ExtraCerts | None:
         """None: a MAC needs no certificate."""
+        return None
 
     def prepare(self, header: PKIHeader) -> PKIHeader:
         """The header with the algorithm of a new MAC and, if there is one, the senderKID."""
