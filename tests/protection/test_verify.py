@@ -471,7 +471,7 @@ def test_any_credential_will_do() -> None:
     """Protect and verify know no algorithm: whoever has the four members of a Credential can be used."""
 
     class Checksum:
-        certificates = ()
+        certificates = None
 
         def prepare(self, header: PKIHeader) -> PKIHeader:
             algorithm = AlgorithmIdentifier(algorithm=cmpcodec.ObjectIdentifier("1.2.3.4"))

@@ -28,7 +28,7 @@ from ..cmp import (
     PKIMessage,
 )
 from ..errors import InvalidProtection, MissingProtection, UnsupportedAlgorithm
-from ..pkix import AlgorithmIdentifier, Certificate
+from ..pkix import AlgorithmIdentifier
 from .digests import HASHES as HASH_NAMES
 from .digests import lookup, named, no_parameters
 from .mac import MACS, Mac, admit_key_octets, admit_mac, expect, fresh_mac, read_mac
@@ -124,9 +124,8 @@ class KemProtector:
         self.mac = mac
 
     @property
-    def certificates(self) -> tuple[Certificate, ...]:
+    def certificates(self) -> None:
         """None: what the peer needs is known to it before."""
-        return ()
 
     def prepare(self, header: PKIHeader) -> PKIHeader:
         """The header with protectionAlg and, if there is one, senderKID."""

@@ -8,16 +8,15 @@ from __future__ import annotations
 import hmac
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, NoReturn
 
 from .. import oids
 from ..asn1 import BitString, Null
-from ..cmp import PKIHeader, PKIMessage
+from ..cmp import ExtraCerts, PKIHeader, PKIMessage
 from ..cms import GMACParameters
 from ..errors import InvalidProtection, MissingProtection, UnsupportedAlgorithm
-from ..pkix import AlgorithmIdentifier, Certificate
+from ..pkix import AlgorithmIdentifier
 from .digests import HMAC_OIDS, HMACS, SIZES, lookup, named
 from .policy import ProtectionPolicy
 
@@ -145,9 +144,9 @@ class MacCredential(ABC):
         """
 
     @property
-    def certificates(self) -> Sequence[Certificate]:
+    def certificates(self) -> ExtraCerts | None:
         """None: a MAC needs no certificate."""
-        return ()
+        return None
 
     def prepare(self, header: PKIHeader) -> PKIHeader:
         """The header with the algorithm of a new MAC and, if there is one, the senderKID."""

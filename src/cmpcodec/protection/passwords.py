@@ -83,7 +83,7 @@ class SharedSecret(MacCredential):
     Raises TypeError or ValueError for arguments that make no sense.
     """
 
-    __slots__ = ("_algorithm", "_kept", "_keys", "_secret", "_sender_kid", "iterations", "per_salt", "salt_octets")
+    __slots__ = ("_kept", "_keys", "_own", "_secret", "_sender_kid", "iterations", "per_salt", "salt_octets")
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class SharedSecret(MacCredential):
         self.salt_octets = salt_octets
         self.per_salt = messages_per_salt
         self._keys = _Keys(cached_keys)
-        self._algorithm: AlgorithmIdentifier | None = None
+        self._own: tuple[AlgorithmIdentifier, Use] | None = None
         self._kept = 0
 
     @abstractmethod
@@ -145,16 +145,18 @@ class SharedSecret(MacCredential):
 
     def algorithm(self) -> AlgorithmIdentifier:
         """The protectionAlg of a new message, with a fresh salt unless the last one still lasts."""
-        algorithm = self._algorithm
-        if algorithm is None or self._kept <= 0:
-            algorithm = self._algorithm = self._fresh()
+        own = self._own
+        if own is None or self._kept <= 0:
+            algorithm = self._fresh()
+            self._own = own = algorithm, self._read(algorithm)
             self._kept = self.per_salt
         self._kept -= 1
-        return algorithm
+        return own[0]
 
     def compute(self, algorithm: AlgorithmIdentifier, octets: bytes) -> BitString:
         """The MAC of `octets` with the parameters that `algorithm` holds; UnsupportedAlgorithm if it holds none."""
-        derivation, mac = self._read(algorithm)
+        own = self._own
+        derivation, mac = own[1] if own is not None and own[0] == algorithm else self._read(algorithm)
         key = self._keys.get(derivation)
         if key is None:
             key = self._derive(derivation)
@@ -193,7 +195,7 @@ class SharedSecret(MacCredential):
     def forget(self) -> None:
         """Overwrite and drop all derived keys; the next message gets a fresh salt."""
         self._keys.clear()
-        self._algorithm = None
+        self._own = None
 
 
 def admit_cost(derivation: Derivation, hashes: int, policy: ProtectionPolicy) -> int:
