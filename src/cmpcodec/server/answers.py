@@ -22,7 +22,7 @@ from ..cmp import (
     PKIStatus,
     PKIStatusInfo,
 )
-from ..messages import NULL_DN, status_info
+from ..messages import NULL_DN, is_readable, status_info
 from ..pkix import GeneralName
 from ..protection import Credential, protect
 from .profile import Profile
@@ -57,7 +57,8 @@ def build(
     plain = {
         "pvno": OLDEST_PVNO if header is None else nearest_version(header),
         "sender": GeneralName(directory_name=profile.authority.name),
-        "recipient": NULL_DN if header is None else header.sender,
+        # A sender that the requester itself could not read would make the answer unreadable.
+        "recipient": header.sender if header is not None and is_readable(header.sender) else NULL_DN,
         "message_time": now.replace(microsecond=0),
         "sender_kid": None if header is None else header.sender_kid,
         "transaction_id": None if header is None else header.transaction_id,
