@@ -1,4 +1,5 @@
-"""What every test run shares: it says which engine runs, and refuses any other than the one asked for.
+"""What every test run shares: it says which engine runs, and refuses to run with another engine, or
+without openssl, if that was asked for.
 
 Must not hold fixtures of one kind of test.
 """
@@ -10,12 +11,15 @@ import os
 import pytest
 
 import cmpcodec
+from tests import openssl
 
 
 def pytest_configure(config: pytest.Config) -> None:
     wanted = os.environ.get("CMPCODEC_ENGINE")
     if wanted and wanted != cmpcodec.engine:
         raise pytest.UsageError(f"CMPCODEC_ENGINE asks for {wanted}, but the engine is {cmpcodec.engine}")
+    if os.environ.get("CMPCODEC_REQUIRE_OPENSSL") and not openssl.HAS_CMP:
+        raise pytest.UsageError(f"CMPCODEC_REQUIRE_OPENSSL is set, and {openssl.REASON}")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
