@@ -14,7 +14,7 @@ from ..errors import DecodeError
 from ..pkix import Certificate, Extensions, KeyUsage, Name, SubjectPublicKeyInfo
 
 
-class _TBSCertificate(Sequence):
+class _OpenedTBSCertificate(Sequence):
     """What is signed in a certificate; parts that CMS does not look at stay closed. RFC 5280, 4.1."""
 
     version: Annotated[int, Explicit(0), Default(0)] = 0
@@ -29,10 +29,10 @@ class _TBSCertificate(Sequence):
     extensions: Annotated[Extensions | None, Explicit(3)] = None
 
 
-class _Certificate(Sequence):
+class _OpenedCertificate(Sequence):
     """A certificate. RFC 5280, 4.1."""
 
-    tbs_certificate: _TBSCertificate
+    tbs_certificate: _OpenedTBSCertificate
     signature_algorithm: TLV
     signature: BitString
 
@@ -43,7 +43,7 @@ class Subject:
     __slots__ = ("issuer_and_serial", "key_identifier", "key_usage", "public_key")
 
     def __init__(self, certificate: Certificate) -> None:
-        read = _Certificate.decode(certificate.der).tbs_certificate
+        read = _OpenedCertificate.decode(certificate.der).tbs_certificate
         self.issuer_and_serial = IssuerAndSerialNumber(issuer=read.issuer, serial_number=read.serial_number)
         self.public_key = read.subject_public_key_info
         identifier = _extension(read, oids.ID_CE_SUBJECT_KEY_IDENTIFIER)
@@ -59,7 +59,7 @@ class Subject:
         return RecipientIdentifier(issuer_and_serial_number=self.issuer_and_serial)
 
 
-def _extension(read: _TBSCertificate, kind: ObjectIdentifier) -> object | None:
+def _extension(read: _OpenedTBSCertificate, kind: ObjectIdentifier) -> object | None:
     """The value of the first extension of that kind, a TLV if it is not of its type."""
     for one in read.extensions or ():
         if one.extn_id == kind:
