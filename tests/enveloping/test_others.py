@@ -33,7 +33,7 @@ from cmpcodec.enveloping import (
     sign_data,
     verify_data,
 )
-from cmpcodec.enveloping.recipients import identify
+from cmpcodec.enveloping.certificates import Subject
 from cmpcodec.errors import UnsupportedAlgorithm
 from tests.enveloping.making import KEMS, LEGACY, PASSWORD, certificate, key, needs_kem
 
@@ -116,7 +116,7 @@ def test_what_openssl_encrypts(folder: Path, name: str, cipher: str) -> None:
 def test_what_openssl_decrypts(folder: Path, kind: str, cipher: str) -> None:
     own = kind.split()[0]
     one = certificate(own)
-    public, rid = key(own).public_key(), identify(one.load())
+    public, rid = key(own).public_key(), Subject(one).identifier
     recipient = {
         "rsa sha1": lambda: RSARecipient(public, rid, digest="sha1"),
         "rsa pkcs1": lambda: RSARecipient(public, rid, digest=None),

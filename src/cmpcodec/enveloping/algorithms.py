@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
+from cryptography.exceptions import InternalError
 from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, x448, x25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    KeySerializationEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from .. import oids
 from ..errors import UnsupportedAlgorithm
@@ -20,6 +27,9 @@ from ..protection.keys import MAX_RSA_BITS
 from ..protection.signatures import HASHES
 
 _MAX_RSA_EXPONENT: Final = 2**32
+UNREADABLE: Final = (ValueError, TypeError, NotInThisOpenSSL, InternalError)
+"""What `cryptography` raises for keys that it cannot read; InternalError in versions before 43 for some."""
+
 ENCRYPTION_KEYS: Final = frozenset(
     (
         oids.RSA_ENCRYPTION,
@@ -59,6 +69,16 @@ class Decapsulator(Protocol):
         """The shared secret that the ciphertext carries."""
         ...
 
+    def public_key(self) -> object:
+        """The public key."""
+        ...
+
+    def private_bytes(
+        self, encoding: Encoding, form: PrivateFormat, encryption: KeySerializationEncryption, /
+    ) -> bytes:
+        """The key in some encoding."""
+        ...
+
 
 AgreementPrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | x25519.X25519PrivateKey | x448.X448PrivateKey
 AgreementPublicKey: TypeAlias = ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey
@@ -83,7 +103,7 @@ def load_encryption_key(info: SubjectPublicKeyInfo) -> EncryptionPublicKey:
         raise UnsupportedAlgorithm(f"nothing can be encrypted for a public key of {name}")
     try:
         key = load_der_public_key(info.der)
-    except (ValueError, TypeError, NotInThisOpenSSL) as error:
+    except UNREADABLE as error:
         raise UnsupportedAlgorithm(f"the public key ({name}) cannot be read") from error
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size > MAX_RSA_BITS or key.public_numbers().e > _MAX_RSA_EXPONENT:

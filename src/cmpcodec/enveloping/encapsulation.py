@@ -75,7 +75,7 @@ class KEMRecipient:
 
 def recover(info: KEMRecipientInfo, key: Decapsulator) -> bytes:
     """The content key. UnsupportedAlgorithm before, DecryptionError after anything is computed."""
-    if info.kem != public_key_info(key).algorithm:  # type: ignore[arg-type]  # private keys of cryptography have public_key()
+    if info.kem != public_key_info(key).algorithm:
         raise UnsupportedAlgorithm(f"the envelope is for a key of {named(info.kem.algorithm)}, not for this one")
     digest = _KDFS.get(info.kdf.algorithm)
     if digest is None or not no_parameters(info.kdf, null=False):
