@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from cryptography.exceptions import InternalError
 from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -51,6 +52,9 @@ PrivateKey: TypeAlias = (
     | mldsa.MLDSA87PrivateKey
 )
 
+UNREADABLE: Final = (ValueError, TypeError, NotInThisOpenSSL, InternalError)
+"""What `cryptography` raises for keys that it cannot read; version 42 says InternalError of some."""
+
 MAX_RSA_BITS: Final = 8192
 """Longest RSA modulus that is computed with: the cost grows with its square."""
 _MAX_RSA_EXPONENT: Final = 2**32
@@ -85,7 +89,7 @@ def load_public_key(info: SubjectPublicKeyInfo) -> PublicKey:
         raise UnsupportedAlgorithm(f"a public key of {name} cannot verify signatures here")
     try:
         key = load_der_public_key(info.der)
-    except (ValueError, TypeError, NotInThisOpenSSL) as error:
+    except UNREADABLE as error:
         raise UnsupportedAlgorithm(f"the public key ({name}) cannot be read") from error
     return usable(key)
 
