@@ -127,7 +127,7 @@ def opened(certificate: Certificate) -> Opened:
         return Opened(certificate)
     except DecodeError:
         raise
-    except (*UNREADABLE, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (*UNREADABLE, KeyError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:  # KeyError: 42
         raise ValueError(f"a certificate cannot be read: {error}") from error
 
 
