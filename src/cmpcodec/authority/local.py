@@ -33,7 +33,6 @@ from .extensions import Chooser
 from .names import check_subject
 from .rules import CertificateRules
 from .schema import SignedCertificateList, TBSCertificate, TBSCertList, extension
-from .small_order import is_small_order
 from .trust import check_ca, find
 
 _NULL_DN: Final = Name([])
@@ -175,8 +174,6 @@ class LocalAuthority:
             )
         if isinstance(key, rsa.RSAPublicKey):
             _check_rsa(key, self._rules.min_rsa_bits)
-        elif not isinstance(key, ec.EllipticCurvePublicKey) and is_small_order(key.public_bytes_raw()):
-            raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "this is a public key that needs no private key")
         if info == self._info:
             raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "this is the public key of the CA itself")
         return kind
