@@ -21,7 +21,7 @@ from ..cmp import (
     PKIStatus,
     PKIStatusInfo,
 )
-from ..messages import NULL_DN, status_info
+from ..messages import NULL_DN, is_readable, status_info
 from ..pkix import GeneralName
 from ..protection import Protector, protect
 from .parties import MAC_ALGORITHMS
@@ -58,7 +58,8 @@ def build(
     plain = {
         "pvno": OLDEST_PVNO if header is None else nearest_version(header),
         "sender": NULL_DN if signs else GeneralName(directory_name=profile.authority.name),  # else its own subject
-        "recipient": NULL_DN if header is None else header.sender,
+        # A sender that the requester itself could not read would make the answer unreadable.
+        "recipient": header.sender if header is not None and is_readable(header.sender) else NULL_DN,
         "message_time": now.replace(microsecond=0),
         "sender_kid": None if header is None or signs else header.sender_kid,
         "transaction_id": None if header is None else header.transaction_id,
