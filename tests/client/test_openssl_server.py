@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.openssl import needs_openssl
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120
 
@@ -27,9 +29,10 @@ def namespaces() -> bool:
         return False
 
 
-pytestmark = pytest.mark.skipif(
-    not namespaces(), reason="no network namespaces here: openssl would listen on all interfaces"
-)
+pytestmark = [
+    needs_openssl,
+    pytest.mark.skipif(not namespaces(), reason="no network namespaces here: openssl would listen on all interfaces"),
+]
 
 
 @pytest.fixture(scope="module")
