@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from .. import oids
 from ..asn1 import Null
@@ -33,6 +33,7 @@ from .extensions import Chooser
 from .names import check_subject
 from .rules import CertificateRules
 from .schema import SignedCertificateList, TBSCertificate, TBSCertList, extension
+from .small_order import is_small_order
 from .trust import check_ca, find
 
 _NULL_DN: Final = Name([])
@@ -174,6 +175,10 @@ class LocalAuthority:
             )
         if isinstance(key, rsa.RSAPublicKey):
             _check_rsa(key, self._rules.min_rsa_bits)
+        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey) and is_small_order(
+            key.public_bytes_raw()
+        ):
+            raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "this is a public key that needs no private key")
         if info == self._info:
             raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "this is the public key of the CA itself")
         return kind
