@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -36,9 +35,10 @@ from cmpcodec.enveloping import (
 from cmpcodec.enveloping.certificates import Subject
 from cmpcodec.errors import UnsupportedAlgorithm
 from tests.enveloping.making import KEMS, LEGACY, PASSWORD, certificate, key, needs_kem
+from tests.openssl import needs_openssl
 
 CONTENT = b"what is to be \0 hidden\r\n" * 9
-openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
+openssl = needs_openssl
 
 
 def run(folder: Path, *arguments: str) -> None:

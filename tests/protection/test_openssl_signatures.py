@@ -6,7 +6,6 @@ by pki, valid now. Skipped where `openssl cmp` is not installed.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,10 +25,10 @@ from cmpcodec import (
     protect,
     verify,
 )
+from tests.openssl import needs_openssl
 from tests.protection.pki import DAY, NULL_DN, Owner, ca, owner, usage
 
-if not shutil.which("openssl") or subprocess.run(["openssl", "cmp", "-help"], capture_output=True).returncode:
-    pytest.skip("there is no `openssl cmp` on this machine", allow_module_level=True)
+pytestmark = needs_openssl
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 TODAY = datetime.now(UTC)

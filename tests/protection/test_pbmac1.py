@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import pickle
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from cmpcodec.cms import PBKDF2_params
 from cmpcodec.protection import pbmac1
 from cmpcodec.protection.digests import HMAC_OIDS, SIZES
 from tests.mutations import tlv
+from tests.openssl import needs_openssl
 from tests.protection.by_hand import CONFIRMATION, SALT, SECRET, algorithm, announcing, integer, part_by_hand
 
 NULL = tlv(5)
@@ -114,7 +114,7 @@ def test_gmac(mac: str, octets: int) -> None:
         verify(own.replace(protection=BitString(own.protection.data[:12])), PBMAC1(SECRET))
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl")
+@needs_openssl
 def test_openssl_agrees(tmp_path: Path) -> None:
     """The commands `openssl kdf ... PBKDF2` and `openssl mac ... HMAC`."""
     own = protect(CONFIRMATION, PBMAC1(SECRET, prf="sha512", mac="sha384", iterations=1234))

@@ -190,8 +190,9 @@ class Verdicts:
         for response in (
             answer.body.ip or answer.body.cp or answer.body.kup or cmp.CertRepMessage(response=[])
         ).response:
-            if response.certified_key_pair is not None:
-                self.certificates.append(response.certified_key_pair.cert_or_enc_cert.certificate.der)
+            pair = response.certified_key_pair
+            if pair is not None and pair.cert_or_enc_cert.certificate is not None:  # else it is encrypted
+                self.certificates.append(pair.cert_or_enc_cert.certificate.der)
         return answer
 
     def send_all(self, messages: Callable[[Random], Iterator[bytes]], number: int, seed: int) -> float:
