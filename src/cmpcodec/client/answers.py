@@ -1,4 +1,4 @@
-"""Who is believed: the verifier of the answers, be they protected by a shared secret or by a signature. RFC 9810, 5.1.3.
+"""Who is believed: the verifier of answers, be they protected by a shared secret or by a signature. RFC 9810, 5.1.3.
 
 It chooses by protectionAlg and computes nothing itself.
 """
@@ -25,17 +25,15 @@ def manner(algorithm: AlgorithmIdentifier | None) -> str:
 
 
 class SecretOrSignature:
-    """Verifies MACs with one verifier and signatures with another; what has no verifier is refused.
+    """Verifies MACs with one verifier and signatures with another; what has none (None) is refused.
 
     A client that protects by a shared secret uses it where the server may sign its answers, for `Settings.answers`:
-    ``SecretOrSignature(PasswordBasedMAC(secret), TrustedSigners(anchors))``. Raises ValueError if both are None.
+    ``SecretOrSignature(PasswordBasedMAC(secret), TrustedSigners(anchors))``.
     """
 
     __slots__ = ("_secret", "_signers")
 
     def __init__(self, secret: Verifier | None, signers: Verifier | None) -> None:
-        if secret is None and signers is None:
-            raise ValueError("neither a secret nor signers: no answer could be verified")
         self._secret = secret
         self._signers = signers
 
