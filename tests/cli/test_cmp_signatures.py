@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 import cmpcodec
 from cmpcodec import CertRepMessage, PKIBody, PKIMessage
+from cmpcodec.cli.cmp.exchange import Originals
 from cmpcodec.cmp import CertifiedKeyPair, CertOrEncCert, CertResponse, CMPCertificate, PKIConfirmContent, PKIStatusInfo
+from cmpcodec.protection import protected_part
 from tests.cli.conftest import Result, Run
 from tests.cli.test_cmp_document import SERVE, namespace, ours
 from tests.openssl import HAS_CMP, needs_openssl
@@ -28,6 +30,7 @@ ROOT = pki.ca("Root", **TIMES)
 BELOW = pki.ca("Issuing", ROOT, **TIMES)
 OTHER_ROOT = pki.ca("Root", number=1, **TIMES)
 SERVER = pki.owner("Server", BELOW, **TIMES)
+SERVER_NAME = cmpcodec.Name.decode(SERVER.x509.subject.public_bytes())
 NEW = pki.owner("device-1", BELOW, number=7, **TIMES)
 KINDS = ("rsa", "p256", "p384")
 
@@ -297,6 +300,40 @@ def test_srvcertout_without_a_signature(here: Path, run: Run) -> None:
     assert result.code == 0, result.err
     assert "CMP warning: nobody has signed the answer" in result.err
     assert (here / "signer.pem").read_bytes() == b"as it was"
+
+
+def test_the_pinned_name_binds_macs_too(here: Path, run: Run) -> None:
+    """With -srvcert and -secret an answer with the right MAC still has to name the pinned one as its sender."""
+    content = PKIBody(rp=cmpcodec.RevRepContent.from_plain({"status": [{"status": 0}]}))
+    words = shlex.split("-cmd rr -config '' -oldcert new.pem -secret pass:x -srvcert server.pem -rspin rp.der")
+    for sender, code in ((pki.NULL_DN, 1), (cmpcodec.GeneralName(directory_name=SERVER_NAME), 0)):
+        message = PKIMessage(header=pki.BARE.header.replace(sender=sender), body=content)
+        (here / "rp.der").write_bytes(cmpcodec.protect(message, cmpcodec.PasswordBasedMAC(b"x")).der)
+        result = run("cmp", *words)
+        assert result.code == code, result.err
+        assert ("not from the expected sender CN=Server" in result.err) is bool(code)
+
+
+def test_only_the_answer_from_the_file_is_judged_as_it_was() -> None:
+    """The next one, which the server may have sent, stands for itself."""
+    seen: list[tuple[PKIMessage, bytes]] = []
+
+    class Recorder:
+        def authenticate(self, message: PKIMessage, octets: bytes, policy: Any, time: Any) -> None:
+            seen.append((message, octets))
+
+    secret = cmpcodec.PasswordBasedMAC(b"x")
+    original, fitting, other = (
+        cmpcodec.protect(PKIMessage(header=pki.BARE.header.replace(transaction_id=which), body=pki.BARE.body), secret)
+        for which in (b"1", b"2", b"3")
+    )
+    originals = Originals(Recorder())
+    originals.remember(fitting, original)
+    cmpcodec.verify(fitting, originals)
+    cmpcodec.verify(other, originals)
+    cmpcodec.verify(cmpcodec.decode(fitting.der), originals)
+    assert [message.header.transaction_id for message, _ in seen] == [b"1", b"3", b"2"]
+    assert [octets for _, octets in seen] == [protected_part(message) for message, _ in seen]
 
 
 # --- options that do not do ---
