@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
 from cmpcodec import oids
 from cmpcodec.asn1 import TLV, BitString, Null
@@ -33,6 +33,7 @@ from cmpcodec.pkix import (
 )
 from cmpcodec.server.ports import Order, Refused
 from tests.authority.making import DEVICE, GENERATE, NOW, alt_names, authority, ca, dns, info, name, order, private_key
+from tests.generated import generated
 
 EMPTY = Name([])
 
@@ -134,8 +135,35 @@ def test_other_curves(curve: ec.EllipticCurve) -> None:
     refused(order(public_key=info(ec.generate_private_key(curve))), "BAD_CERT_TEMPLATE", curve.name)
 
 
-def test_keys_that_cannot_sign() -> None:
-    refused(order(public_key=info(x25519.X25519PrivateKey.generate())), "BAD_CERT_TEMPLATE", "cannot verify")
+@pytest.mark.parametrize(
+    ("kind", "usage"),
+    [
+        ("x25519", "key_agreement"),
+        ("x448", "key_agreement"),
+        ("ml-kem-768", "key_encipherment"),
+        ("ml-kem-1024", "key_encipherment"),
+        ("ml-dsa-44", "digital_signature"),
+        ("ml-dsa-65", "digital_signature"),
+        ("ml-dsa-87", "digital_signature"),
+    ],
+)
+def test_keys_are_for_what_they_can_do(kind: str, usage: str) -> None:
+    public_key = info(generated(kind))
+    found = granted(order(public_key=public_key))
+    assert info(found.public_key()) == public_key
+    shown = found.extensions.get_extension_for_class(x509.KeyUsage).value
+    asked = ("digital_signature", "key_agreement", "key_encipherment", "data_encipherment")
+    assert [one for one in asked if getattr(shown, one)] == [usage]
+    with_parameters = public_key.replace(algorithm=public_key.algorithm.replace(parameters=TLV(b"\x05\x00")))
+    with pytest.raises(Refused):
+        authority().issue(order(public_key=with_parameters), NOW)
+    refused(order(public_key=public_key), "BAD_CERT_TEMPLATE", "this kind", keys=frozenset(("rsa",)))
+    other = KeyUsage.KEY_AGREEMENT if usage != "key_agreement" else KeyUsage.DIGITAL_SIGNATURE
+    unfit = order("ec-p256", extension(oids.ID_CE_KEY_USAGE, other), public_key=public_key)
+    refused(unfit, "UNACCEPTED_EXTENSION", "not granted for this key")
+
+
+def test_keys_of_kinds_that_are_not_certified() -> None:
     refused(order(public_key=info(dsa.generate_private_key(2048))), "BAD_CERT_TEMPLATE", "cannot verify")
 
 

@@ -16,7 +16,10 @@ P25519, P448 = 2**255 - 19, 2**448 - 2**224 - 1
 
 @pytest.mark.parametrize(
     ("algorithm", "y", "size"),
-    [(oids.ID_ED25519, y, 32) for y in (0, 1, P25519 - 1)] + [(oids.ID_ED448, y, 57) for y in (0, 1, P448 - 1)],
+    [(oids.ID_ED25519, y, 32) for y in (0, 1, P25519 - 1)]
+    + [(oids.ID_ED448, y, 57) for y in (0, 1, P448 - 1)]
+    + [(oids.ID_X25519, u, 32) for u in (0, 1, P25519 - 1, P25519, P25519 + 1)]
+    + [(oids.ID_X448, u, 56) for u in (0, 1, P448 - 1)],
 )
 def test_such_a_key_is_not_certified(algorithm: str, y: int, size: int) -> None:
     info = SubjectPublicKeyInfo(

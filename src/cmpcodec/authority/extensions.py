@@ -29,8 +29,17 @@ _FITS: Final = {
     "ec-p521": _SIGNING | _AGREEING,
     "ed25519": _SIGNING,
     "ed448": _SIGNING,
+    "x25519": _AGREEING,
+    "x448": _AGREEING,
+    "ml-dsa-44": _SIGNING,
+    "ml-dsa-65": _SIGNING,
+    "ml-dsa-87": _SIGNING,
+    "ml-kem-768": KeyUsage.KEY_ENCIPHERMENT,
+    "ml-kem-1024": KeyUsage.KEY_ENCIPHERMENT,
 }
-"""What each kind of key can do: RFC 4055, 1.2; RFC 8813, 3; RFC 9295, 3."""
+"""What each kind of key can do: RFC 4055, 1.2; RFC 8813, 3; RFC 9295, 3; RFC 9881, 5; RFC 9935, 5."""
+_MADE_FOR: Final = KeyUsage.KEY_AGREEMENT | KeyUsage.KEY_ENCIPHERMENT
+"""What a key is used for that cannot sign."""
 
 
 class Chooser:
@@ -46,9 +55,10 @@ class Chooser:
         self._authority_key = authority_key
         self._added = list(rules.added)
         self._default_usage = {
-            kind: extension(oids.ID_CE_KEY_USAGE, KeyUsage(rules.key_usage & fits), critical=True)
+            kind: extension(oids.ID_CE_KEY_USAGE, KeyUsage(usage), critical=True)
             for kind, fits in _FITS.items()
-            if rules.key_usage is not None and rules.key_usage & fits
+            if rules.key_usage is not None
+            and (usage := rules.key_usage & fits or (_MADE_FOR & fits if not _SIGNING & fits else 0))
         }
         purposes = [ObjectIdentifier(oid) for oid in rules.extended_key_usage]
         self._default_purposes = [extension(oids.ID_CE_EXT_KEY_USAGE, ExtKeyUsageSyntax(purposes))] if purposes else []

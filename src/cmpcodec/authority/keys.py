@@ -27,7 +27,7 @@ from ..errors import CMPError
 from ..pkix import Certificate, Name
 from ..protection.signatures import PrivateKey
 from ..store.private_files import UnsafeFile, read_private, write_private
-from .root import create_ca, create_signer
+from .root import MESSAGES, Role, create_ca, create_signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,12 +115,15 @@ def open_ca(
     return load_ca(path, passphrase)
 
 
-def open_signer(path: str | os.PathLike[str], ca: StoredCA, *, passphrase: bytes | None = None) -> StoredCA:
-    """The key that signs the CA's messages and its certificate, in that file; new ones (see `create_signer`) if there
-    is no such file. Several processes may start at once.
+def open_signer(
+    path: str | os.PathLike[str], ca: StoredCA, *, role: Role = MESSAGES, passphrase: bytes | None = None
+) -> StoredCA:
+    """The key that signs the CA's messages, or in another `role`, and its certificate, in that file.
+
+    New ones are made (see `create_signer`) if there is no such file. Several processes may start at once.
     """
     if not os.path.lexists(path):
-        key, certificate = create_signer(ca.key, ca.certificate)
+        key, certificate = create_signer(ca.key, ca.certificate, role=role)
         try:
             save_ca(path, key, certificate, (ca.certificate, *ca.chain), passphrase=passphrase)
         except KeyFileError as error:

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x448, x25519
 
 from .. import oids
 from ..asn1 import Null
 from ..cmp import PKIFailureInfo
 from ..crmf import OptionalValidity
-from ..errors import DecodeError, UnsupportedAlgorithm
+from ..enveloping.agreement import exchange
+from ..enveloping.algorithms import EncryptionPublicKey, load_encryption_key
+from ..errors import DecodeError, DecryptionError, UnsupportedAlgorithm
 from ..pkix import (
     AuthorityKeyIdentifier,
     Certificate,
@@ -38,6 +40,21 @@ from .trust import check_ca, find
 _NULL_DN: Final = Name([])
 _DEFAULT_RULES: Final = CertificateRules()
 _CURVES: Final = {"secp256r1": "ec-p256", "secp384r1": "ec-p384", "secp521r1": "ec-p521"}
+_PLAIN: Final = {
+    oids.ID_ED25519: "ed25519",
+    oids.ID_ED448: "ed448",
+    oids.ID_X25519: "x25519",
+    oids.ID_X448: "x448",
+    oids.ID_ML_DSA_44: "ml-dsa-44",
+    oids.ID_ML_DSA_65: "ml-dsa-65",
+    oids.ID_ML_DSA_87: "ml-dsa-87",
+    oids.ID_ALG_ML_KEM_768: "ml-kem-768",
+    oids.ID_ALG_ML_KEM_1024: "ml-kem-1024",
+}
+"""Kinds of keys whose algorithm has no parameters."""
+_FOR_ENCRYPTION_ONLY: Final = frozenset(
+    (oids.ID_X25519, oids.ID_X448, oids.ID_ALG_ML_KEM_512, oids.ID_ALG_ML_KEM_768, oids.ID_ALG_ML_KEM_1024)
+)
 _REASONS: Final = {
     reason.value: extension(oids.ID_CE_CRL_REASONS, reason)
     for reason in CRLReason
@@ -162,7 +179,7 @@ class LocalAuthority:
     def _check_key(self, info: SubjectPublicKeyInfo) -> str:
         """Which of `KEY_KINDS` a public key is; Refused if it is none that may be certified."""
         try:
-            key = load_public_key(info)
+            key = _load(info)
         except UnsupportedAlgorithm as error:
             raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, str(error)) from None
         kind = _kind(info, key)
@@ -201,22 +218,35 @@ class LocalAuthority:
         raise TypeError("a LocalAuthority holds a private key and cannot be pickled")
 
 
-def _kind(info: SubjectPublicKeyInfo, key: PublicKey) -> str | None:
-    """Which of `KEY_KINDS` a key is, if its SubjectPublicKeyInfo is written as RFC 3279, 5480 or 8410 demand."""
+def _load(info: SubjectPublicKeyInfo) -> PublicKey | EncryptionPublicKey:
+    """The key, if it is sound and of a kind that there may be a certificate for; else UnsupportedAlgorithm."""
+    if info.algorithm.algorithm not in _FOR_ENCRYPTION_ONLY:
+        return load_public_key(info)
+    key = load_encryption_key(info)
+    if isinstance(key, x25519.X25519PublicKey | x448.X448PublicKey):
+        agrees = x25519.X25519PrivateKey if isinstance(key, x25519.X25519PublicKey) else x448.X448PrivateKey
+        try:
+            exchange(agrees.generate(), key)
+        except DecryptionError:
+            raise UnsupportedAlgorithm("the public key is a point of small order: anybody can agree with it") from None
+    return key
+
+
+def _kind(info: SubjectPublicKeyInfo, key: PublicKey | EncryptionPublicKey) -> str | None:
+    """Which of `KEY_KINDS` a key is, if its SubjectPublicKeyInfo is written as the RFC of its kind demands.
+
+    RFC 3279, 5480, 8410, 9881 (ML-DSA) and 9935 (ML-KEM).
+    """
     algorithm = info.algorithm
     if isinstance(key, rsa.RSAPublicKey):
         return "rsa" if algorithm.algorithm == oids.RSA_ENCRYPTION and isinstance(algorithm.parameters, Null) else None
     if isinstance(key, ec.EllipticCurvePublicKey):
         named = isinstance(algorithm.parameters, ECParameters) and algorithm.parameters.named_curve is not None
         return _CURVES.get(key.curve.name) if named and algorithm.algorithm == oids.ID_EC_PUBLIC_KEY else None
-    if algorithm.parameters is not None:
-        return None
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return "ed25519"
-    return "ed448"
+    return _PLAIN.get(algorithm.algorithm) if algorithm.parameters is None else None
 
 
-def _described(info: SubjectPublicKeyInfo, key: PublicKey) -> str:
+def _described(info: SubjectPublicKeyInfo, key: PublicKey | EncryptionPublicKey) -> str:
     if isinstance(key, ec.EllipticCurvePublicKey):
         return f"EC, {key.curve.name}"
     return oids.name(info.algorithm.algorithm) or str(info.algorithm.algorithm)

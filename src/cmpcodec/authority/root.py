@@ -1,16 +1,19 @@
-"""Makes the self-signed certificate of a new CA, and the one that signs its messages. RFC 5280, 4.1 and 4.2."""
+"""Makes the self-signed certificate of a new CA, and those that sign its messages and the keys that it generates.
+
+RFC 5280, 4.1 and 4.2.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .. import oids
+from ..asn1 import ObjectIdentifier
+from ..enveloping.generating import SIGNING
 from ..pkix import (
     AuthorityKeyIdentifier,
     BasicConstraints,
@@ -26,17 +29,23 @@ from .building import digest_for, fresh_serial, key_identifier, opened, signed, 
 from .schema import TBSCertificate, extension
 from .trust import find
 
-GENERATORS: Final[dict[str, Callable[[], PrivateKey]]] = {
-    "ec-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
-    "ec-p384": lambda: ec.generate_private_key(ec.SECP384R1()),
-    "ec-p521": lambda: ec.generate_private_key(ec.SECP521R1()),
-    "rsa-2048": lambda: rsa.generate_private_key(65537, 2048),
-    "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
-    "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
-    "ed25519": ed25519.Ed25519PrivateKey.generate,
-    "ed448": ed448.Ed448PrivateKey.generate,
-}
+GENERATORS: Final = SIGNING
 """Kinds of keys that `create_ca` makes."""
+
+
+class Role(NamedTuple):
+    """What a CA's helper signs."""
+
+    name: str
+    """The commonName of its certificate."""
+    purpose: ObjectIdentifier
+    """The extended key usage that entitles it."""
+
+
+MESSAGES: Final = Role("CMP", ObjectIdentifier(oids.ID_KP_CMC_CA))
+"""Signs the CA's messages: RFC 9483, 3.6.4."""
+KEY_GENERATION: Final = Role("KGA", ObjectIdentifier(oids.ID_KP_CM_KGA))
+"""Signs the private keys that are generated for requesters: RFC 9483, 4.1.6."""
 
 
 def create_ca(
@@ -88,12 +97,12 @@ def create_ca(
 
 
 def create_signer(
-    ca_key: PrivateKey, ca: Certificate, *, now: datetime | None = None
+    ca_key: PrivateKey, ca: Certificate, *, role: Role = MESSAGES, now: datetime | None = None
 ) -> tuple[PrivateKey, Certificate]:
-    """A new EC key (P-256) for the CA's messages, and its certificate, valid as long as the CA's.
+    """A new EC key (P-256) for the CA's messages, or in another `role`, and its certificate, valid as long as the CA's.
 
-    The CA's own key signs certificates and CRLs only (RFC 9810, 8.6). The certificate's subject is the CA's with
-    ``CN=CMP`` before it, its extKeyUsage id-kp-cmcCA (RFC 9483, 3.6.4). ValueError if the CA has expired.
+    The CA's own key signs certificates and CRLs only (RFC 9810, 8.6). The certificate's subject is the CA's with the
+    name of the role before it, its extKeyUsage that of the role. ValueError if the CA has expired.
     """
     parent = opened(ca).tbs_certificate
     start = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
@@ -115,11 +124,11 @@ def create_signer(
                 "not_before": time_for(max(start - timedelta(hours=1), time_of(parent.validity.not_before))),
                 "not_after": time_for(end),
             },
-            "subject": Name([*parent.subject, *_name("CN=CMP")]),
+            "subject": Name([*parent.subject, *_name(f"CN={role.name}")]),
             "subject_public_key_info": info,
             "extensions": [
                 extension(oids.ID_CE_KEY_USAGE, KeyUsage.DIGITAL_SIGNATURE, critical=True),
-                extension(oids.ID_CE_EXT_KEY_USAGE, ExtKeyUsageSyntax([oids.ID_KP_CMC_CA])),
+                extension(oids.ID_CE_EXT_KEY_USAGE, ExtKeyUsageSyntax([role.purpose])),
                 extension(oids.ID_CE_SUBJECT_KEY_IDENTIFIER, key_identifier(info)),
                 extension(oids.ID_CE_AUTHORITY_KEY_IDENTIFIER, AuthorityKeyIdentifier(key_identifier=identifier)),
             ],

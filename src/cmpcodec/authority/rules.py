@@ -9,7 +9,21 @@ from typing import Final
 from .. import oids
 from ..pkix import Extension, KeyUsage
 
-KEY_KINDS: Final = ("rsa", "ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448")
+KEY_KINDS: Final = (
+    "rsa",
+    "ec-p256",
+    "ec-p384",
+    "ec-p521",
+    "ed25519",
+    "ed448",
+    "x25519",
+    "x448",
+    "ml-dsa-44",
+    "ml-dsa-65",
+    "ml-dsa-87",
+    "ml-kem-768",
+    "ml-kem-1024",
+)
 """Kinds of keys that can be certified."""
 
 SAN_KINDS: Final = (
@@ -67,7 +81,8 @@ class CertificateRules:
     min_rsa_bits: int = 2048
     """Shortest RSA modulus; the longest is 8192 bits, for the cost of using it."""
     key_usage: KeyUsage | None = KeyUsage.DIGITAL_SIGNATURE
-    """keyUsage of a certificate whose request does not ask for one; None leaves it out."""
+    """keyUsage of a certificate whose request does not ask for one; None leaves it out. Where the key can do nothing of
+    it, as X25519 and ML-KEM, what that is made for: keyAgreement or keyEncipherment."""
     allowed_key_usage: KeyUsage = (
         KeyUsage.DIGITAL_SIGNATURE
         | KeyUsage.NON_REPUDIATION
