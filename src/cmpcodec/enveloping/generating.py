@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x448, x25519
 
 from .. import oids
-from ..asn1 import Null
+from ..asn1 import Null, ObjectIdentifier
 from ..errors import UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, ECParameters
 from ..protection.signatures import PrivateKey
@@ -62,11 +62,11 @@ def _post_quantum(module: str, name: str) -> Callable[[], AnyPrivateKey]:
     return generate
 
 
-def _plain(oid: str, generate: Callable[[], AnyPrivateKey]) -> KeyKind:
+def _plain(oid: ObjectIdentifier, generate: Callable[[], AnyPrivateKey]) -> KeyKind:
     return KeyKind(AlgorithmIdentifier(algorithm=oid), generate)
 
 
-def _curve(name: str, oid: str) -> KeyKind:
+def _curve(name: str, oid: ObjectIdentifier) -> KeyKind:
     parameters = ECParameters(named_curve=oid)
     return KeyKind(AlgorithmIdentifier(algorithm=oids.ID_EC_PUBLIC_KEY, parameters=parameters), SIGNING[name])
 

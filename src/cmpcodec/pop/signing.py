@@ -19,7 +19,7 @@ from ..crmf import (
 from ..enveloping.algorithms import public_key_info
 from ..errors import InvalidProtection, PopError, ProtectionError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, CertificationRequest, GeneralName, SubjectPublicKeyInfo
-from ..protection.mac import MacCredential
+from ..protection.mac import MacChecker, MacCredential
 from ..protection.policy import ProtectionPolicy
 from ..protection.signatures import DIGESTS, PrivateKey, PublicKey, check, load_public_key, sign
 
@@ -77,7 +77,7 @@ def verify_identity(
     proof: POPOSigningKey,
     *,
     sender: GeneralName | None,
-    secret: MacCredential | None,
+    secret: MacChecker | None,
     policy: ProtectionPolicy,
     digests: frozenset[str],
 ) -> SubjectPublicKeyInfo:
@@ -109,7 +109,7 @@ def verify_pkcs10(request: CertificationRequest, digests: frozenset[str] = DIGES
     return _check(info.subject_pk_info, request.signature_algorithm, info.der, request.signature, digests)
 
 
-def _check_mac(signed: POPOSigningKeyInput, secret: MacCredential, policy: ProtectionPolicy) -> None:
+def _check_mac(signed: POPOSigningKeyInput, secret: MacChecker, policy: ProtectionPolicy) -> None:
     mac = signed.auth_info.public_key_mac
     assert mac is not None
     try:

@@ -9,7 +9,7 @@ import hmac
 import os
 from abc import ABC, abstractmethod
 from datetime import datetime
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn, Protocol
 
 from .. import oids
 from ..asn1 import BitString, Null
@@ -110,6 +110,16 @@ def expect(expected: bytes, protection: BitString) -> None:
     """Return if `protection` is the MAC that was expected, compared in constant time; else InvalidProtection."""
     if not hmac.compare_digest(expected, protection.data) or protection.unused_bits:
         raise InvalidProtection("the MAC does not fit: another secret, or a message that was altered")
+
+
+class MacChecker(Protocol):
+    """Whatever can tell whether a MAC is one under its secret."""
+
+    def check(
+        self, algorithm: AlgorithmIdentifier, octets: bytes, protection: BitString, policy: ProtectionPolicy
+    ) -> None:
+        """As `MacCredential.check`."""
+        ...
 
 
 class MacCredential(ABC):

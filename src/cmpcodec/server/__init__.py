@@ -6,6 +6,7 @@ RFC 9810 and RFC 9483 leave to a server; HTTP, databases, keys, clocks and logs 
 
 from __future__ import annotations
 
+from .generation import KeyGeneration
 from .parties import Claimant, Lookup, Parties, Party, SharedSecretParty, SharedSecrets, SigningParties, SigningParty
 from .ports import (
     Answer,
@@ -38,6 +39,7 @@ __all__ = [
     "Conflict",
     "Issue",
     "IssuedCertificate",
+    "KeyGeneration",
     "Lookup",
     "NotYet",
     "Order",

@@ -26,7 +26,7 @@ from ..pkix import GeneralName
 from ..protection import Protector, protect
 from .parties import MAC_ALGORITHMS
 from .profile import Profile
-from .rules import OLDEST_PVNO, nearest_version
+from .rules import NEWEST_PVNO, OLDEST_PVNO, nearest_version
 
 _LONGEST_TEXT = 500
 
@@ -52,11 +52,15 @@ def build(
     credential: Protector | None,
     general_info: Sequence[InfoTypeAndValue] = (),
     chain: bool = False,
+    newest: bool = False,
 ) -> bytes:
-    """The answer to a message with that header (None: it could not be read), protected if there is a credential."""
+    """The answer to a message with that header (None: it could not be read), protected if there is a credential.
+
+    It has the version of the request, or with `newest` the one that some contents take.
+    """
     signs = credential is not None and bool(credential.certificates)
     plain = {
-        "pvno": OLDEST_PVNO if header is None else nearest_version(header),
+        "pvno": NEWEST_PVNO if newest else OLDEST_PVNO if header is None else nearest_version(header),
         "sender": NULL_DN if signs else GeneralName(directory_name=profile.authority.name),  # else its own subject
         # A sender that the requester itself could not read would make the answer unreadable.
         "recipient": header.sender if header is not None and is_readable(header.sender) else NULL_DN,

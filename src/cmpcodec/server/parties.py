@@ -12,13 +12,16 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from .. import oids
+from ..asn1 import BitString
 from ..cmp import PKIHeader, PKIMessage
 from ..cms import PBKDF2_params, PBMAC1_params
 from ..crmf import PBMParameter
+from ..enveloping import PasswordRecipient, Recipient, recipient_for
 from ..errors import InvalidProtection, UnsupportedAlgorithm, UntrustedSigner
-from ..pkix import Certificate
+from ..pkix import AlgorithmIdentifier, Certificate
 from ..protection import PasswordBasedMAC, ProtectionPolicy, Protector, Signer, Verifier
 from ..protection.digests import HMACS
+from ..protection.mac import MacChecker
 from ..protection.pbm import MACS, OWFS
 from ..protection.pbmac1 import PBMAC1, PRFS
 from ..protection.signing import Signature
@@ -46,8 +49,20 @@ class Party(Protocol):
         """Whether it is a registration authority: it may vouch for possession, and speak for all requesters."""
         ...
 
+    @property
+    def shared_secret(self) -> MacChecker | None:
+        """Checks MACs under the secret that it shares with us, such as publicKeyMAC; None if there is none."""
+        ...
+
     def answering(self, header: PKIHeader) -> Protector:
         """Protects the answer to a message with that header, in kind; the header names what the policy admits."""
+        ...
+
+    def recipient(self, *, pwri_kek: bool) -> Recipient:
+        """Who can open what is encrypted for it, by what protected its message; `pwri_kek`: see `PasswordRecipient`.
+
+        Raises UnsupportedAlgorithm or DecodeError if that is for nothing but signatures.
+        """
         ...
 
 
@@ -91,10 +106,17 @@ class SharedSecretVerifier:
         self, message: PKIMessage, octets: bytes, policy: ProtectionPolicy, time: datetime | None
     ) -> Signer | None:
         """Return if the MAC fits; see `protection.verify`. PasswordBasedMac says what is wrong with what is neither."""
-        algorithm = message.header.protection_alg
+        return self._for(message.header.protection_alg).authenticate(message, octets, policy, time)
+
+    def check(
+        self, algorithm: AlgorithmIdentifier, octets: bytes, protection: BitString, policy: ProtectionPolicy
+    ) -> None:
+        """Return if `protection` is the MAC of `octets`; else raise what `MacCredential.check` does."""
+        self._for(algorithm).check(algorithm, octets, protection, policy)
+
+    def _for(self, algorithm: AlgorithmIdentifier | None) -> PasswordBasedMAC | PBMAC1:
         kind = oids.ID_PASSWORD_BASED_MAC if algorithm is None else algorithm.algorithm
-        credential = self._kinds.get(kind) or self._kinds[oids.ID_PASSWORD_BASED_MAC]
-        return credential.authenticate(message, octets, policy, time)
+        return self._kinds.get(kind) or self._kinds[oids.ID_PASSWORD_BASED_MAC]
 
     def cost(self, header: PKIHeader, policy: ProtectionPolicy) -> int:
         """What it costs to find out that such a message is not of this party, in hashes of SHA-256."""
@@ -131,6 +153,11 @@ class SharedSecretParty:
         return self._credential
 
     @property
+    def shared_secret(self) -> SharedSecretVerifier:
+        """The same: it checks any MAC under the secret."""
+        return self._credential
+
+    @property
     def certificate(self) -> None:
         """It has none."""
 
@@ -155,6 +182,10 @@ class SharedSecretParty:
         if credential is None:
             credential = self._answering[which] = _answering(self._secret, *which)
         return credential
+
+    def recipient(self, *, pwri_kek: bool) -> PasswordRecipient:
+        """Who knows the secret."""
+        return PasswordRecipient(self._secret, pwri_kek=pwri_kek)
 
     def __repr__(self) -> str:
         return f"SharedSecretParty({self._identity!r}, <secret>)"
@@ -232,9 +263,17 @@ class SigningParty:
         """Whether it is trusted as a registration authority."""
         return self._is_ra
 
+    @property
+    def shared_secret(self) -> None:
+        """It has none."""
+
     def answering(self, header: PKIHeader) -> Protector:
         """The signature of this server."""
         return self._answers
+
+    def recipient(self, *, pwri_kek: bool) -> Recipient:
+        """The owner of the certificate, whose keyUsage has to admit it."""
+        return recipient_for(self._certificate)
 
     def __repr__(self) -> str:
         return f"SigningParty({self._identity!r}, is_ra={self._is_ra})"

@@ -13,6 +13,7 @@ from typing import Final
 from ..asn1 import Limits
 from ..cmp import PKIStatus
 from ..protection import ProtectionPolicy
+from .generation import KeyGeneration
 from .parties import Lookup
 from .ports import Authority
 
@@ -68,6 +69,8 @@ class Profile:
     """Whether the answer tells this time as confirmWaitTime in generalInfo (RFC 9810, 5.1.1.2)."""
     revoke_replaced: bool = False
     """Whether a kur's old certificate is revoked (superseded) when the new one is confirmed."""
+    key_generation: KeyGeneration | None = None
+    """Makes the keys of those who ask for that (RFC 9483, 4.1.6); None refuses them."""
     unprotected_errors: bool = False
     """Whether answers to PasswordBasedMac that could not be authenticated go out unprotected, so that anybody can read
     why; else they are protected in kind by a secret that nobody knows, and the requester sees a wrong MAC. They are

@@ -15,11 +15,15 @@ from cryptography import x509
 from .. import oids
 from ..cmp import CertOrEncCert, CMPCertificate, InfoTypeAndValue, PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
 from ..crmf import CertId, CertReqMsg, CertTemplate, SubsequentMessage
+from ..enveloping import Recipient
+from ..enveloping.algorithms import public_key_info
+from ..enveloping.keys import AnyPrivateKey
 from ..errors import DecodeError, PopError
 from ..messages import IMPLICIT_CONFIRM, asks_implicit_confirm, status_info
 from ..pkix import Certificate, CertificationRequest, CertificationRequestInfo, Extensions, Name, SubjectPublicKeyInfo
 from ..pop import encrypt_certificate, verify_pkcs10, verify_proof
 from .certificates import has_expired, own_certificate, subject_of
+from .generation import asks_for_key
 from .ports import CertificateStatus, IssuedCertificate, NotYet, Order, Refused, StatusMove
 from .rules import NEWEST_PVNO
 from .transactions import Outcome, Received, Serials, Summary, state_of
@@ -46,6 +50,8 @@ class Decision(NamedTuple):
     issued: IssuedCertificate | None = None
     delay: NotYet | None = None
     replaced: IssuedCertificate | None = None
+    newest: bool = False
+    """Whether the response takes CMP version 3, whatever the request says."""
 
 
 def enroll(received: Received) -> Outcome:
@@ -148,6 +154,7 @@ def outcome(
         moves=[supersede(one, received.now) for one in replaced] if implicit else (),
         general_info=info,
         chain=bool(issued),
+        newest=any(decision.newest for decision in decisions.values()),
     )
 
 
@@ -185,11 +192,18 @@ def _decide(
     received: Received, message: PKIMessage, number: int, request: Request, asked_at: datetime, summary: Summary
 ) -> Decision:
     profile, now = received.profile, received.now
+    only_for: SubjectPublicKeyInfo | None = None
+    generated: _Generated | None = None
     if isinstance(request, CertificationRequest):
-        order, other, only_for = _pkcs10_order(received, request, asked_at), False, None
+        order, other = _pkcs10_order(received, request, asked_at), False
     else:
-        order, other = _crmf_order(received, message.body.name, request, asked_at)
-        only_for = _possession(received, request, message.header.pvno)
+        subject, replaces, other = _named(received, message.body.name, request)
+        if asks_for_key(request):
+            generated = _generate(received, request, message.header.pvno)
+            public_key = public_key_info(generated.key)
+        else:
+            public_key, only_for = _possession(received, request, message.header.pvno)
+        order = _crmf_order(received, message.body.name, request, subject, public_key, replaces, asked_at)
     issue = profile.authority.issue(order, now)
     status = PKIStatus.GRANTED_WITH_MODS if issue.modified or other else PKIStatus.ACCEPTED
     summary.add(status)
@@ -206,26 +220,61 @@ def _decide(
         not_after=loaded.not_valid_after_utc,
         confirm_before=None if implicit else now.replace(microsecond=0) + profile.confirm_wait,
     )
-    response = {
-        "cert_req_id": number,
-        "status": {"status": status},
-        "certified_key_pair": {"cert_or_enc_cert": _enclosed(issue.certificate, only_for, message.header.pvno)},
-    }
-    return Decision(response, issued, replaced=order.replaces if profile.revoke_replaced else None)
+    pair: dict[str, Any] = {"cert_or_enc_cert": _enclosed(issue.certificate, only_for, message.header.pvno)}
+    if generated is not None and profile.key_generation is not None:
+        pair["private_key"] = profile.key_generation.deliver(generated.key, generated.recipient)
+    response = {"cert_req_id": number, "status": {"status": status}, "certified_key_pair": pair}
+    return Decision(
+        response,
+        issued,
+        replaced=order.replaces if profile.revoke_replaced else None,
+        newest=generated is not None,
+    )
 
 
-def _possession(received: Received, request: CertReqMsg, pvno: int) -> SubjectPublicKeyInfo | None:
-    """Return if possession is proven, or with the key to encrypt the certificate for if that is to prove it."""
+class _Generated(NamedTuple):
+    """A private key that was made for a requester, and who is to open its envelope."""
+
+    key: AnyPrivateKey
+    recipient: Recipient
+
+    def __repr__(self) -> str:
+        return "_Generated(<private key>)"
+
+
+def _generate(received: Received, request: CertReqMsg, pvno: int) -> _Generated:
+    """Make the key that a request leaves to us; Refused or PopError."""
+    generation = received.profile.key_generation
+    if generation is None:
+        raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "the template has no publicKey; keys are not made here")
+    if request.popo is not None and not received.party.is_ra:
+        raise PopError("raVerified is for registration authorities that are trusted to have verified")
+    if pvno < NEWEST_PVNO and received.profile.strict:
+        raise Refused(PKIFailureInfo.BAD_REQUEST, "central key generation takes CMP version 3")
+    recipient = generation.recipient(received.party)  # first: it costs nothing, and a key does
+    public_key = request.cert_req.cert_template.public_key
+    return _Generated(generation.generate(None if public_key is None else public_key.algorithm), recipient)
+
+
+def _possession(
+    received: Received, request: CertReqMsg, pvno: int
+) -> tuple[SubjectPublicKeyInfo, SubjectPublicKeyInfo | None]:
+    """The key whose possession is proven, and once more if to read what is encrypted for it is to be the proof."""
     party = received.party
-    sender = None if party.certificate is None else received.message.header.sender
-    found = verify_proof(request, trusted_ra=party.is_ra, sender=sender, policy=received.profile.policy)
+    found = verify_proof(
+        request,
+        trusted_ra=party.is_ra,
+        sender=None if party.certificate is None else received.message.header.sender,
+        secret=party.shared_secret,
+        policy=received.profile.policy,
+    )
     if found.pending is None:
-        return None
+        return found.public_key, None
     if found.pending == SubsequentMessage.CHALLENGE_RESP:
         raise PopError("challengeResp is not served here: ask for encrCert, which takes no message more")
     if pvno < NEWEST_PVNO and found.public_key.algorithm.algorithm != oids.RSA_ENCRYPTION:
         raise PopError("a certificate can be encrypted for this key in pvno 3 only")
-    return found.public_key
+    return found.public_key, found.public_key
 
 
 def _enclosed(certificate: Certificate, only_for: SubjectPublicKeyInfo | None, pvno: int) -> CertOrEncCert:
@@ -242,11 +291,9 @@ def _loaded(certificate: Certificate) -> x509.Certificate:
         raise RuntimeError("the authority returned something that is no certificate") from error
 
 
-def _crmf_order(received: Received, kind: str, request: CertReqMsg, asked_at: datetime) -> tuple[Order, bool]:
-    """The order, and whether the requester named another issuer than ours."""
+def _named(received: Received, kind: str, request: CertReqMsg) -> tuple[Name | None, IssuedCertificate | None, bool]:
+    """The subject, the certificate that is renewed, and whether the requester named another issuer than ours."""
     template = request.cert_req.cert_template
-    if template.public_key is None:
-        raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "the template has no publicKey; keys are not made here")
     # OpenSSL names the issuer of the certificate that it has, which may be another CA's: ours is a modification.
     ours = template.issuer is None or not template.issuer or template.issuer.der == received.profile.authority.name.der
     if received.profile.strict and not ours:
@@ -255,18 +302,30 @@ def _crmf_order(received: Received, kind: str, request: CertReqMsg, asked_at: da
     if kind == "kur":
         replaces = _renewed(received, request)
         subject = _same_subject(template, replaces)
-    order = Order(
+    return subject, replaces, not ours
+
+
+def _crmf_order(
+    received: Received,
+    kind: str,
+    request: CertReqMsg,
+    subject: Name | None,
+    public_key: SubjectPublicKeyInfo,
+    replaces: IssuedCertificate | None,
+    asked_at: datetime,
+) -> Order:
+    template = request.cert_req.cert_template
+    return Order(
         transaction=received.key,
         body=kind,
         cert_req_id=request.cert_req.cert_req_id,
         subject=subject,
-        public_key=template.public_key,
+        public_key=public_key,
         extensions=template.extensions,
         validity=template.validity,
         replaces=replaces,
         asked_at=asked_at,
     )
-    return order, not ours
 
 
 def _renewed(received: Received, request: CertReqMsg) -> IssuedCertificate:

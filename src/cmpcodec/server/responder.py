@@ -311,6 +311,7 @@ class Responder:
             credential=received.party.answering(header),
             general_info=() if outcome is None else outcome.general_info,
             chain=outcome is not None and outcome.chain and received.profile.extra_certs,
+            newest=outcome is not None and outcome.newest,
         )
         return Answer(
             der=der,

@@ -148,6 +148,8 @@ class Outcome:
     general_info: tuple[InfoTypeAndValue, ...] = ()
     chain: bool = False
     """Whether the answer may carry the CA's chain in extraCerts."""
+    newest: bool = False
+    """Whether the answer takes CMP version 3, whatever the request says."""
 
 
 def state_of(serials: Serials, waiting: tuple[int, ...]) -> TransactionState:
