@@ -54,6 +54,12 @@ message_time_window = false
 implicit_confirm = false
 revocation_status = "notification"
 confirm_wait = "90s"
+[profile.devices.central_key_generation]
+keys = ["rsa-3072", "ec-p256"]
+key = "kga.pem"
+passphrase = "pass:canary-kga"
+pwri_kek = true
+
 [profile.devices.signatures]
 own = true
 trusted = ["a.pem", "b.pem"]
@@ -118,6 +124,10 @@ def test_everything(folder: Path) -> None:
         (folder / "between.pem",),
     )
     assert (signatures.key, signatures.passphrase) == (folder / "signer.pem", b"canary-signer")
+    generation = profile.key_generation
+    assert generation is not None
+    assert (generation.keys, generation.pwri_kek) == (("rsa-3072", "ec-p256"), True)
+    assert (generation.key, generation.passphrase) == (folder / "kga.pem", b"canary-kga")
     values = profile.values
     assert values["bodies"] == {"ir", "p10cr", "cert_conf"}
     assert values["strict"] is True
@@ -223,6 +233,7 @@ def test_docs_name_every_setting(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(settings.Table, "close", closed)
     load(written(folder, COMPLETE))
     tables = {"server", "log", "store", "profile", "protection", "limits", "certificates", "delay"}
+    tables |= {"central_key_generation"}
     given_by_the_table = {"name", "issuing", "old", "devices"}
     text = (Path(__file__).parents[2] / "docs/server.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)

@@ -14,15 +14,23 @@ from typing import Any, Final
 from .. import oids
 from ..authority import Delayed, LocalAuthority
 from ..authority.keys import StoredCA, load_ca, load_certificates, load_key, open_ca, open_signer
+from ..authority.root import KEY_GENERATION, MESSAGES, Role
+from ..errors import UnsupportedAlgorithm
 from ..http.gateway import Gateway
 from ..http.metrics import Metrics
 from ..pkix import Certificate
 from ..protection.signing import Signature
 from ..protection.trust import TrustedSigners
-from ..server import Authority, Lookup, Parties, Profile, Responder, SharedSecrets, SigningParties, Store
+from ..server import Authority, KeyGeneration, Lookup, Parties, Profile, Responder, SharedSecrets, SigningParties, Store
 from ..store import MemoryStore
 from ..store.private_files import make_folder
-from .configuration import AuthoritySettings, Configuration, ProfileSettings, SignatureSettings
+from .configuration import (
+    AuthoritySettings,
+    Configuration,
+    KeyGenerationSettings,
+    ProfileSettings,
+    SignatureSettings,
+)
 from .settings import ConfigurationError
 
 
@@ -110,13 +118,15 @@ def _profile(
         if settings.delay:
             authority = Delayed(authority, settings.delay, settings.delayed, settings.delay_reason)
         values: dict[str, Any] = dict(settings.values)
+        if settings.key_generation is not None:
+            values["key_generation"] = _key_generation(settings.key_generation, ca, files[settings.authority])
         return Profile(
             name=settings.name,
             authority=authority,
             lookup=lookup,
             **values,
         )
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise ConfigurationError(f"[profile.{settings.name}]: {error}") from error
 
 
@@ -125,10 +135,7 @@ _RA_PURPOSE: Final = (oids.ID_KP_CMC_RA,)
 
 def _signing(settings: SignatureSettings, ca: StoredCA, file: AuthoritySettings) -> SigningParties:
     """Whose signatures are believed, and the one of the profile itself."""
-    if settings.key is not None:
-        own = load_ca(settings.key, settings.passphrase)
-    else:
-        own = open_signer(file.key.with_name(f"{file.key.stem}-signer.pem"), ca, passphrase=file.passphrase)
+    own = _helper(settings.key, settings.passphrase, ca, file, "signer", MESSAGES)
     untrusted = (*ca.chain, *_certificates(settings.untrusted))
     anchors = (*([ca.certificate] if settings.own else []), *_certificates(settings.trusted))
     vouching = _certificates(settings.registration_authorities)
@@ -137,6 +144,21 @@ def _signing(settings: SignatureSettings, ca: StoredCA, file: AuthoritySettings)
         TrustedSigners(anchors, untrusted=untrusted) if anchors else None,
         TrustedSigners(vouching, untrusted=untrusted, purposes=_RA_PURPOSE, check_sender=False) if vouching else None,
     )
+
+
+def _key_generation(settings: KeyGenerationSettings, ca: StoredCA, file: AuthoritySettings) -> KeyGeneration:
+    """Makes the keys of those who ask for one, in the name of a Key Generation Authority."""
+    own = _helper(settings.key, settings.passphrase, ca, file, "kga", KEY_GENERATION)
+    return KeyGeneration(settings.keys, own.key, own.certificate, own.chain, pwri_kek=settings.pwri_kek)
+
+
+def _helper(
+    path: Path | None, passphrase: bytes | None, ca: StoredCA, file: AuthoritySettings, suffix: str, role: Role
+) -> StoredCA:
+    """A key beside the CA's, with its certificate: in the file that is named, else in one that is made at first."""
+    if path is not None:
+        return load_ca(path, passphrase)
+    return open_signer(file.key.with_name(f"{file.key.stem}-{suffix}.pem"), ca, role=role, passphrase=file.passphrase)
 
 
 def _certificates(files: Iterable[Path]) -> list[Certificate]:

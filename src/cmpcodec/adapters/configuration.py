@@ -84,6 +84,19 @@ class SignatureSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyGenerationSettings:
+    """Which keys a profile makes for those who ask for one, and who signs them."""
+
+    keys: tuple[str, ...] = ("ec-p256",)
+    """Kinds of keys, of `KEY_KINDS`; the first for those who name none."""
+    key: Path | None = None
+    """PEM: the key that signs them, its certificate and chain; None: one that the CA makes, beside its own file."""
+    passphrase: bytes | None = field(default=None, repr=False)
+    pwri_kek: bool = False
+    """Whether keys are encrypted with secrets as OpenSSL reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileSettings:
     """A profile before its authority exists: `values` are keyword arguments of `Profile`."""
 
@@ -92,6 +105,7 @@ class ProfileSettings:
     default_secret: bytes | None = field(default=None, repr=False)
     secrets: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
     signatures: SignatureSettings | None = None
+    key_generation: KeyGenerationSettings | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     rules: CertificateRules = field(default_factory=CertificateRules)
     delay: float = 0.0
@@ -276,6 +290,7 @@ class _Reader:
             default_secret=default,
             secrets=secrets,
             signatures=signatures,
+            key_generation=self._key_generation(table),
             values=values,
             rules=rules,
             delay=delay.take("time", duration, timedelta()).total_seconds(),
@@ -294,6 +309,14 @@ class _Reader:
         table = profile.table("signatures")
         paths = dict.fromkeys(("trusted", "registration_authorities", "untrusted"), self._paths)
         found = table.fill(SignatureSettings, {**paths, "key": self._path, "passphrase": self._secret})
+        table.close()
+        return found
+
+    def _key_generation(self, profile: Table) -> KeyGenerationSettings | None:
+        if not profile.has("central_key_generation"):
+            return None
+        table = profile.table("central_key_generation")
+        found = table.fill(KeyGenerationSettings, {"key": self._path, "passphrase": self._secret})
         table.close()
         return found
 
