@@ -199,11 +199,18 @@ def test_impossible_proofs() -> None:
         ask(key=None)
     with pytest.raises(errors.LocalProtocolError, match="private key"):
         ask(key=None, csr=csr())
-    for wrong in ("key", x25519.X25519PrivateKey.generate()):
-        with pytest.raises(TypeError, match="key"):
-            ask(key=wrong)
+    with pytest.raises(errors.LocalProtocolError, match="can sign"):
+        ask(key=x25519.X25519PrivateKey.generate())
+    for proof in (ProofMethod.ENCRYPTED_CERTIFICATE, ProofMethod.CHALLENGE):
+        for wrong in (ed25519.Ed25519PrivateKey.generate(), KEY.public_key(), None):
+            with pytest.raises(errors.LocalProtocolError, match="decrypts or agrees"):
+                ask(key=wrong, csr=csr(), proof=proof)
+    with pytest.raises(errors.LocalProtocolError, match="is the proof"):
+        ask(key=KEY, proof=ProofMethod.ENCRYPTED_CERTIFICATE, disable_confirm=True)
+    with pytest.raises(TypeError, match="key"):
+        ask(key="key")
     with pytest.raises(ValueError, match="ProofMethod"):
-        ask(proof=2)
+        ask(proof=4)
     with pytest.raises(ValueError, match="body"):
         ask(body="kur")
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from .answers import SecretOrSignature
 from .certificates import build_chain
+from .delivery import CentralKey
 from .enrolment import Check, Confirmation, Enrolment, enroll, request_pkcs10, update_key
 from .revocation import Revocation, revoke
 from .settings import Flow, Level, Report, Settings, Step, Wait
 from .template import Key, ProofMethod
 
 __all__ = [
+    "CentralKey",
     "Check",
     "Confirmation",
     "Enrolment",

@@ -7,7 +7,7 @@ server, which revokes it then.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
@@ -22,14 +22,16 @@ from ..cmp import (
     PKIStatusInfo,
 )
 from ..crmf import CertReqMessages, OptionalValidity
-from ..errors import DecodeError, LocalProtocolError, RemoteProtocolError, RequestRejected
+from ..enveloping.keys import AnyPrivateKey
+from ..errors import CMPError, DecodeError, LocalProtocolError, RemoteProtocolError, RequestRejected
 from ..messages import IMPLICIT_CONFIRM, asks_implicit_confirm, cert_status, status_info
 from ..pkix import Certificate, CertificationRequest, Extension, GeneralName, Name, SubjectPublicKeyInfo
 from ..protection import Protector, Signer
 from .certificates import CertificateFacts, build_chain, facts, same_key
+from .delivery import CentralKey, accept_key, answer_challenge, open_certificate
 from .reading import described, printable, status_name
 from .settings import DEFAULTS, Flow, Settings
-from .template import Key, ProofMethod, Wish, certificate_request
+from .template import Key, ProofMethod, Wanted, Wish, certificate_request
 from .transaction import WHOLE_MESSAGE, Answer, Transaction
 
 CERT_REQ_ID: Final = 0
@@ -69,6 +71,9 @@ class Enrolment:
     status_info: PKIStatusInfo
     confirmation: Confirmation
     transaction_id: bytes
+    key: AnyPrivateKey | None = field(default=None, repr=False)
+    """The private key, if the server made it. If the flow fails at certConf, it is lost: have the certificate
+    revoked."""
     signer: Signer | None = None
     """Who signed the answer that brought the certificate, None if it was protected by a secret."""
     rsp_info: bytes | None = None
@@ -91,7 +96,7 @@ class _Confirming:
 def enroll(
     *,
     credential: Protector | None,
-    key: Key | None = None,
+    key: Key | CentralKey | None = None,
     subject: Name | str | None = None,
     body: Literal["ir", "cr"] = "ir",
     sans: Sequence[GeneralName] = (),
@@ -128,8 +133,11 @@ def enroll(
     RFC 9810 forbids. `check` may refuse the certificate. It is also the place to save it early: if the answer to
     certConf gets lost, the flow fails although the certificate may be in force.
 
+    With a `CentralKey` for `key` the server makes the key (RFC 9483, 4.1.6), and the result holds it; `proof` does not
+    matter then. A `proof` by encrypted certificate or challenge decrypts what comes with `key`.
+
     Raises LocalProtocolError, TypeError or ValueError at once if that makes no request; the flow raises
-    RequestRejected, RemoteProtocolError, ProtectionError, or what was thrown into it.
+    RequestRejected, RemoteProtocolError, ProtectionError, DecryptionError, or what was thrown into it.
     """
     if body not in ("ir", "cr"):
         raise ValueError(f"body: expected 'ir' or 'cr', not {body!r}")
@@ -146,7 +154,7 @@ def update_key(
     old_certificate: Certificate,
     *,
     credential: Protector | None,
-    key: Key | None = None,
+    key: Key | CentralKey | None = None,
     subject: Name | str | None = None,
     sans: Sequence[GeneralName] = (),
     sans_critical: bool = False,
@@ -196,7 +204,7 @@ def request_pkcs10(
     info = csr.certification_request_info
     transaction = Transaction(credential, settings, info.subject if len(info.subject) else None, None)
     confirming = _confirming(implicit_confirm, disable_confirm, check)
-    return _obtain(transaction, PKIBody(p10cr=csr), "cp", info.subject_pk_info, confirming)
+    return _obtain(transaction, PKIBody(p10cr=csr), "cp", Wanted(public_key=info.subject_pk_info), confirming)
 
 
 def _confirming(implicit: bool, disabled: bool, check: Check | None) -> _Confirming:
@@ -214,10 +222,13 @@ def _certify(
     settings: Settings,
 ) -> Flow[Enrolment]:
     request = certificate_request(wish, reference, body == "kur", settings.clock(), CERT_REQ_ID)
+    wanted = request.wanted
+    if wanted.private_key is not None and not wanted.challenged and confirming.disabled:
+        raise LocalProtocolError("disable_confirm: to confirm an encrypted certificate is the proof of possession")
     sender = request.subject or (reference.subject if reference is not None else None)
-    transaction = Transaction(credential, settings, sender, request.issuer)
+    transaction = Transaction(credential, settings, sender, request.issuer, pvno=wanted.pvno)
     messages = CertReqMessages([request.message])
-    return _obtain(transaction, PKIBody.from_plain({body: messages}), _ANSWER[body], request.public_key, confirming)
+    return _obtain(transaction, PKIBody.from_plain({body: messages}), _ANSWER[body], wanted, confirming)
 
 
 # --- The conversation ---
@@ -227,18 +238,17 @@ def _obtain(
     transaction: Transaction,
     request: PKIBody,
     expected: str,
-    public_key: SubjectPublicKeyInfo,
+    wanted: Wanted,
     confirming: _Confirming,
 ) -> Flow[Enrolment]:
     """Send the request, wait for the certificate, look at it, confirm or refuse it."""
-    general_info = (IMPLICIT_CONFIRM,) if confirming.implicit else ()
     cert_req_id = WHOLE_MESSAGE if request.p10cr is not None else CERT_REQ_ID
-    answer = yield from transaction.exchange(request, expected, general_info=general_info)
+    answer = yield from _asked(transaction, request, expected, wanted, confirming)
     response = yield from _response(transaction, answer, cert_req_id)
     if response.status.status == PKIStatus.WAITING:
         answer = yield from transaction.poll(response.cert_req_id, expected)
         response = yield from _response(transaction, answer, cert_req_id)
-    certificate = yield from _certificate(transaction, answer, response)
+    certificate = yield from _certificate(transaction, answer, response, wanted)
 
     extra_certs = tuple(answer.message.extra_certs or ())
     ca_pubs = tuple(answer.message.body.value.ca_pubs or ())
@@ -246,8 +256,9 @@ def _obtain(
     chain = build_chain(certificate, (*extra_certs, *ca_pubs, *transaction.settings.untrusted))
     transaction.report("debug", "success building approximate chain for newly enrolled cert")
     granted = confirming.implicit and asks_implicit_confirm(answer.message.header)
+    key, fault = _private_key(transaction, answer, response, certificate, wanted)
     confirmation = yield from _confirm(
-        transaction, certificate, chain, response.cert_req_id, public_key, confirming, granted
+        transaction, certificate, chain, response.cert_req_id, wanted.public_key, confirming, granted, fault
     )
     return Enrolment(
         certificate=certificate,
@@ -257,9 +268,53 @@ def _obtain(
         status_info=response.status,
         confirmation=confirmation,
         transaction_id=transaction.id,
+        key=key,
         signer=answer.signer,
         rsp_info=response.rsp_info,
     )
+
+
+def _asked(
+    transaction: Transaction, request: PKIBody, expected: str, wanted: Wanted, confirming: _Confirming
+) -> Flow[Answer]:
+    """Send the request, answer the challenge if that is to be the proof, and return what comes then."""
+    general_info = (IMPLICIT_CONFIRM,) if confirming.implicit else ()
+    if not wanted.challenged:
+        return (yield from transaction.exchange(request, expected, general_info=general_info))
+    answer = yield from transaction.exchange(request, expected, "popdecc", general_info=general_info)
+    if answer.message.body.popdecc is None:
+        return answer
+    assert wanted.private_key is not None
+    try:
+        content = answer_challenge(answer.message, wanted.private_key, transaction.settings.policy)
+    except CMPError:
+        # One wording: what exactly went wrong could tell an attacker something about the key.
+        yield from transaction.abandon(PKIFailureInfo.BAD_POP, "the challenge cannot be answered")
+        raise
+    return (yield from transaction.exchange(PKIBody(popdecr=content), expected))
+
+
+def _private_key(
+    transaction: Transaction, answer: Answer, response: CertResponse, certificate: Certificate, wanted: Wanted
+) -> tuple[AnyPrivateKey | None, CMPError | None]:
+    """The private key that came along, if one was asked for, or why it is not accepted."""
+    if wanted.central is None:
+        return None, None
+    assert response.certified_key_pair is not None
+    settings = transaction.settings
+    try:
+        key = accept_key(
+            wanted.central,
+            answer.message,
+            response.certified_key_pair,
+            certificate,
+            others=answer.message.extra_certs or (),
+            policy=settings.policy,
+            time=settings.clock(),
+        )
+    except CMPError as error:
+        return None, error
+    return key, None
 
 
 def _response(transaction: Transaction, answer: Answer, cert_req_id: int) -> Flow[CertResponse]:
@@ -282,7 +337,7 @@ def _response(transaction: Transaction, answer: Answer, cert_req_id: int) -> Flo
     return response
 
 
-def _certificate(transaction: Transaction, answer: Answer, response: CertResponse) -> Flow[Certificate]:
+def _certificate(transaction: Transaction, answer: Answer, response: CertResponse, wanted: Wanted) -> Flow[Certificate]:
     """The certificate of a CertResponse whose status says that there is one."""
     status, report = response.status.status, transaction.report
     if status == PKIStatus.GRANTED_WITH_MODS:
@@ -297,7 +352,14 @@ def _certificate(transaction: Transaction, answer: Answer, response: CertRespons
         text = f"PKIStatus {status_name(status)} does not go with a certificate"
         raise (yield from transaction.give_up(PKIFailureInfo.BAD_REQUEST, text))
     pair: CertifiedKeyPair | None = response.certified_key_pair
-    certificate = None if pair is None or pair.private_key is not None else pair.cert_or_enc_cert.certificate
+    if pair is not None and pair.cert_or_enc_cert.encrypted_cert is not None and wanted.private_key is not None:
+        try:
+            return open_certificate(answer.message, pair, wanted.private_key, transaction.settings.policy)
+        except CMPError:
+            yield from transaction.abandon(PKIFailureInfo.BAD_POP, "the encrypted certificate cannot be read")
+            raise
+    unasked = pair is not None and pair.private_key is not None and wanted.central is None
+    certificate = None if pair is None or unasked else pair.cert_or_enc_cert.certificate
     if certificate is None:
         text = "no certificate came" if pair is None else "what came is encrypted, which was not asked for"
         raise (yield from transaction.give_up(PKIFailureInfo.BAD_DATA_FORMAT, text))
@@ -309,21 +371,30 @@ def _confirm(
     certificate: Certificate,
     chain: Sequence[Certificate],
     cert_req_id: int,
-    public_key: SubjectPublicKeyInfo,
+    public_key: SubjectPublicKeyInfo | None,
     confirming: _Confirming,
     granted: bool,
+    fault: CMPError | None,
 ) -> Flow[Confirmation]:
-    """Confirm the certificate, or refuse it and raise RemoteProtocolError, unless nothing is to be sent at all."""
+    """Confirm the certificate, or refuse it and raise RemoteProtocolError, unless nothing is to be sent at all.
+
+    `fault` is what is wrong with the private key that came along: it is raised as it is, and the server is told less.
+    """
     silent = granted or confirming.disabled
     try:
         status, pvno3 = cert_status(certificate, cert_req_id)
-        fits = same_key(facts(certificate).public_key, public_key)
+        fits = public_key is None or same_key(facts(certificate).public_key, public_key)
     except DecodeError as error:
         text = "the certificate that came cannot be read"
         if silent:
             raise RemoteProtocolError(text) from error
         raise (yield from transaction.give_up(PKIFailureInfo.BAD_DATA_FORMAT, text)) from error
     pvno = 3 if pvno3 else 2
+    if fault is not None:
+        transaction.report("error", f"rejecting centrally generated key: {printable(str(fault))}")
+        if not silent:
+            yield from transaction.last_word(_refusing(status, "the private key that came is not accepted"), pvno)
+        raise fault
     refusal: str | None = "public key in new certificate does not match our enrollment key"
     try:
         if fits:
@@ -339,7 +410,7 @@ def _confirm(
         raise RemoteProtocolError(f"the certificate that came was rejected: {refusal}")
     if silent:
         return Confirmation.IMPLICIT if granted else Confirmation.OMITTED
-    answer = yield from transaction.exchange(PKIBody(cert_conf=CertConfirmContent([status])), "pkiconf", pvno)
+    answer = yield from transaction.exchange(PKIBody(cert_conf=CertConfirmContent([status])), "pkiconf", pvno=pvno)
     return Confirmation.CONFIRMED if answer.authenticated else Confirmation.UNAUTHENTICATED
 
 

@@ -6,13 +6,13 @@ It follows `openssl cmp` in what is taken from where. It knows CRMF; no transact
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Final, TypeAlias
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .. import oids
 from ..asn1 import Null
@@ -24,8 +24,14 @@ from ..crmf import (
     CertTemplate,
     Controls,
     OptionalValidity,
+    POPOPrivKey,
     ProofOfPossession,
+    SubsequentMessage,
 )
+from ..enveloping import DecryptionKey
+from ..enveloping.algorithms import AgreementPrivateKey, Decapsulator, EncryptionPublicKey, key_info
+from ..enveloping.algorithms import public_key_info as own_key_info
+from ..enveloping.keys import AnyPrivateKey
 from ..errors import LocalProtocolError
 from ..pkix import (
     CertificationRequest,
@@ -38,12 +44,16 @@ from ..pkix import (
     Time,
 )
 from ..pop import prove
+from ..pop.kinds import agrees
 from ..protection.signatures import PrivateKey, PublicKey
 from .certificates import CertificateFacts
+from .delivery import CentralKey
 from .reading import as_name
 
-Key: TypeAlias = PrivateKey | PublicKey | SubjectPublicKeyInfo
+Key: TypeAlias = AnyPrivateKey | PublicKey | EncryptionPublicKey | SubjectPublicKeyInfo
 """A key of `cryptography`, private or public, or a public key alone as it stands in certificates."""
+
+DecryptionPrivateKey: TypeAlias = rsa.RSAPrivateKey | AgreementPrivateKey | Decapsulator
 
 _UTC_TIME_UNTIL: Final = 2049
 
@@ -55,13 +65,23 @@ class ProofMethod(IntEnum):
     RA_VERIFIED = 0
     """The sender vouches for it: only registration authorities may."""
     SIGNATURE = 1
+    ENCRYPTED_CERTIFICATE = 2
+    """The certificate comes encrypted for the key (encrCert): to confirm it is the proof. For keys that cannot sign."""
+    CHALLENGE = 3
+    """The server sends a number that is encrypted for the key (challengeResp). `openssl cmp` has no number for it."""
+
+
+_TO_FOLLOW: Final = {
+    ProofMethod.ENCRYPTED_CERTIFICATE: SubsequentMessage.ENCR_CERT,
+    ProofMethod.CHALLENGE: SubsequentMessage.CHALLENGE_RESP,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What a new certificate should be like. See `enroll` for the meaning of each."""
 
-    key: Key | None
+    key: Key | CentralKey | None
     subject: Name | str | None
     sans: Sequence[GeneralName]
     sans_critical: bool
@@ -77,12 +97,30 @@ class Wish:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the answer to a request is held against, and what opens that which comes encrypted."""
+
+    public_key: SubjectPublicKeyInfo | None
+    """The key to be certified; None if the server makes it."""
+    central: CentralKey | None = None
+    private_key: DecryptionKey | None = field(default=None, repr=False)
+    """Ours, if reading something is to prove that we have it."""
+    challenged: bool = False
+    """Whether that is a challenge."""
+
+    @property
+    def pvno(self) -> int:
+        """The version of CMP that this takes: EnvelopedData came with version 3."""
+        return 2 if self.central is None and self.private_key is None else 3
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A finished request, and what its answer is held against."""
 
     message: CertReqMsg
-    public_key: SubjectPublicKeyInfo
+    wanted: Wanted
     subject: Name | None
     issuer: Name | None
 
@@ -95,7 +133,8 @@ def certificate_request(
     Raises LocalProtocolError for a wish that cannot be, TypeError and ValueError for arguments that make no sense.
     """
     csr = None if wish.csr is None else wish.csr.certification_request_info
-    public_key = csr.subject_pk_info if wish.key is None and csr is not None else public_key_info(wish.key)
+    wanted = _wanted(wish)
+    public_key = wanted.public_key if wanted.central is None else wanted.central.public_key
     subject = _subject(wish, None if csr is None else csr.subject, reference, update)
     issuer = as_name(wish.issuer) if wish.issuer is not None else (reference.issuer if reference else None)
     if issuer is not None and not len(issuer):
@@ -113,7 +152,21 @@ def certificate_request(
             raise LocalProtocolError("a key update needs the certificate that it is to replace")
         controls = Controls([AttributeTypeAndValue(type=oids.ID_REG_CTRL_OLD_CERT_ID, value=cert_id(reference))])
     request = CertRequest(cert_req_id=cert_req_id, cert_template=template, controls=controls)
-    return Request(CertReqMsg(cert_req=request, popo=_proof(wish, request)), public_key, subject, issuer)
+    return Request(CertReqMsg(cert_req=request, popo=_proof(wish, request)), wanted, subject, issuer)
+
+
+def _wanted(wish: Wish) -> Wanted:
+    if isinstance(wish.key, CentralKey):
+        return Wanted(public_key=None, central=wish.key)
+    if wish.key is None and wish.csr is not None:
+        public_key = wish.csr.certification_request_info.subject_pk_info
+    else:
+        public_key = public_key_info(wish.key)
+    if wish.proof not in _TO_FOLLOW:
+        return Wanted(public_key=public_key)
+    if not isinstance(wish.key, DecryptionPrivateKey):
+        raise LocalProtocolError("this proof of possession needs a private key that decrypts or agrees on keys")
+    return Wanted(public_key=public_key, private_key=wish.key, challenged=wish.proof == ProofMethod.CHALLENGE)
 
 
 def cert_id(certificate: CertificateFacts) -> CertId:
@@ -127,10 +180,11 @@ def public_key_info(key: Key | None) -> SubjectPublicKeyInfo:
         raise LocalProtocolError("no key to certify: give a private or public key, or a CSR that has one")
     if isinstance(key, SubjectPublicKeyInfo):
         return key
-    if not isinstance(key, PublicKey | PrivateKey):
-        raise TypeError(f"key: expected an RSA, EC, Ed25519 or Ed448 key, not {type(key).__name__}")
-    public = key.public_key() if isinstance(key, PrivateKey) else key
-    return SubjectPublicKeyInfo.decode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    if isinstance(key, AnyPrivateKey):
+        return own_key_info(key)
+    if not isinstance(key, PublicKey | EncryptionPublicKey):
+        raise TypeError(f"key: expected a key of cryptography or a SubjectPublicKeyInfo, not {type(key).__name__}")
+    return key_info(key)
 
 
 def _subject(wish: Wish, requested: Name | None, reference: CertificateFacts | None, update: bool) -> Name | None:
@@ -214,10 +268,15 @@ def _requested_extensions(csr: CertificationRequest | None) -> Iterable[Extensio
 
 def _proof(wish: Wish, request: CertRequest) -> ProofOfPossession | None:
     method = ProofMethod(wish.proof)
-    if method is ProofMethod.NONE:
+    if method is ProofMethod.NONE or isinstance(wish.key, CentralKey):
         return None
     if method is ProofMethod.RA_VERIFIED:
         return ProofOfPossession(ra_verified=Null())
+    if method in _TO_FOLLOW:
+        later = POPOPrivKey(subsequent_message=_TO_FOLLOW[method])
+        if agrees(public_key_info(wish.key)):
+            return ProofOfPossession(key_agreement=later)
+        return ProofOfPossession(key_encipherment=later)
     if not isinstance(wish.key, PrivateKey):
-        raise LocalProtocolError("proof of possession by signature needs the private key")
+        raise LocalProtocolError("proof of possession by signature needs a private key that can sign")
     return prove(request, wish.key, wish.digest)

@@ -62,11 +62,18 @@ class Transaction:
     """Speaks for a client in one transaction: fresh nonces, protection, and the checks of RFC 9810, 5.1.1.
 
     `sender` and `recipient` stand in the header where the settings name nobody; whoever signs is named by the
-    certificate instead of `sender`. Raises LocalProtocolError if nothing could verify the answers to a signature.
+    certificate instead of `sender`. `pvno` is the version of all its messages: 3 if answers may hold EnvelopedData.
+    Raises LocalProtocolError if nothing could verify the answers to a signature.
     """
 
     def __init__(
-        self, credential: Protector | None, settings: Settings, sender: Name | None, recipient: Name | None
+        self,
+        credential: Protector | None,
+        settings: Settings,
+        sender: Name | None,
+        recipient: Name | None,
+        *,
+        pvno: int = 2,
     ) -> None:
         self.settings = settings
         self.report = settings.report
@@ -83,6 +90,7 @@ class Transaction:
         self._delayed_nonce: bytes | None = None
         self._peer_nonce: bytes | None = None
         self._begun = False
+        self._pvno = pvno
 
     # --- what we send ---
 
@@ -91,7 +99,7 @@ class Transaction:
         self._sent_nonce = fresh_octets()
         message = PKIMessage(
             header=PKIHeader(
-                pvno=pvno,
+                pvno=max(pvno, self._pvno),
                 sender=self._sender,
                 recipient=self._recipient,
                 message_time=self.settings.clock().astimezone(UTC).replace(microsecond=0),
@@ -107,16 +115,16 @@ class Transaction:
         return message if self._credential is None else protect(message, self._credential)
 
     def exchange(
-        self, body: PKIBody, expected: str, pvno: int = 2, general_info: Sequence[InfoTypeAndValue] = ()
+        self, body: PKIBody, *expected: str, pvno: int = 2, general_info: Sequence[InfoTypeAndValue] = ()
     ) -> Flow[Answer]:
-        """Send `body`, poll if the answer as a whole is late, and return an answer of the kind `expected`.
+        """Send `body`, poll if the answer as a whole is late, and return an answer of one of the kinds `expected`.
 
         Raises RequestRejected if an error comes back, RemoteProtocolError or ProtectionError if the answer must not be
         believed. An answer to a certificate request may still say that the certificate is late: see `poll`.
         """
         answer = yield from self._round_trip(body, pvno, general_info)
         if is_waiting_error(answer.message):
-            return (yield from self.poll(WHOLE_MESSAGE, expected))
+            return (yield from self.poll(WHOLE_MESSAGE, *expected))
         return (yield from self._of_kind(answer, expected))
 
     def give_up(self, fail_info: PKIFailureInfo, text: str) -> Flow[RemoteProtocolError]:
@@ -124,9 +132,13 @@ class Transaction:
 
         RFC 9810, 5.3.21. Whatever the server says to that, it changes nothing.
         """
+        yield from self.abandon(fail_info, text)
+        return RemoteProtocolError(text)
+
+    def abandon(self, fail_info: PKIFailureInfo, text: str) -> Flow[None]:
+        """Tell the server that the transaction is over, whatever it says to that."""
         info = status_info(PKIStatus.REJECTION, text, fail_info)
         yield from self.last_word(PKIBody(error=ErrorMsgContent(pki_status_info=info)))
-        return RemoteProtocolError(text)
 
     def last_word(self, body: PKIBody, pvno: int = 2) -> Flow[None]:
         """Send a message whose answer does not matter any more, nor whether there is one."""
@@ -140,7 +152,7 @@ class Transaction:
 
     # --- late answers ---
 
-    def poll(self, cert_req_id: int, expected: str) -> Flow[Answer]:
+    def poll(self, cert_req_id: int, *expected: str) -> Flow[Answer]:
         """Ask for the answer that is late, as often as it takes, and return it. RFC 9810, 5.3.22.
 
         Raises as `exchange` does, and RemoteProtocolError if checkAfter makes no sense or if it takes more than the
@@ -239,14 +251,14 @@ class Transaction:
         self.report("debug", f"successfully validated {how}-based CMP message protection")
         return True, signer
 
-    def _of_kind(self, answer: Answer, expected: str) -> Flow[Answer]:
-        """The answer, if it is of that kind; RequestRejected for an error, RemoteProtocolError for anything else."""
+    def _of_kind(self, answer: Answer, expected: Sequence[str]) -> Flow[Answer]:
+        """The answer, if it is of one of these kinds; RequestRejected for an error, else RemoteProtocolError."""
         body = answer.message.body
         if body.error is not None:
             raise RequestRejected(body.error.pki_status_info, answer.authenticated)
-        if body.name == expected:
+        if body.name in expected:
             return answer
-        text = f"expected {kind_of(expected)}, received {kind(body)}"
+        text = f"expected {' or '.join(map(kind_of, expected))}, received {kind(body)}"
         if answer.authenticated:
             raise (yield from self.give_up(PKIFailureInfo.BAD_REQUEST, text))
         raise RemoteProtocolError(text)

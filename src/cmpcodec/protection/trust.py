@@ -19,7 +19,7 @@ from ..pkix import Certificate, Name
 from .certificates import Opened, opened
 from .core import Signer
 from .keys import PublicKey
-from .paths import find_path
+from .paths import Path, find_path
 from .policy import ProtectionPolicy
 from .signatures import Scheme, admit, read, verify_with
 
@@ -105,6 +105,31 @@ class TrustedSigners:
             return known.signer
         return self._judged(message, scheme, octets, policy, time)
 
+    def judge(
+        self,
+        certificate: Certificate,
+        others: Iterable[Certificate],
+        policy: ProtectionPolicy,
+        time: datetime,
+        *,
+        purpose: str,
+    ) -> Signer:
+        """Return whose certificate that is, if what he signs, other than messages, is believed at `time`.
+
+        `others` help to find the path; `purpose` (an OID) has to be in its extKeyUsage, in place of those that messages
+        need. Raises UntrustedSigner if he is not trusted for that, UnsupportedAlgorithm as `authenticate`.
+        """
+        at_hand = []
+        for one in islice(others, MAX_EXTRA_CERTS):
+            with suppress(ValueError):
+                at_hand.append(opened(Certificate(one.der)))
+        try:
+            who = opened(certificate)
+        except ValueError as error:
+            raise UntrustedSigner("the certificate of the signer cannot be read") from error
+        self._check_purpose(who, frozenset((purpose,)))
+        return _signer(who, self._path(who, at_hand, policy, time))
+
     # --- signers that are known already ---
 
     def _remembered(self, message: PKIMessage, policy: ProtectionPolicy, time: datetime) -> _Known | None:
@@ -136,12 +161,9 @@ class TrustedSigners:
     ) -> Signer:
         extra = {one.der: one for one in self._read(message)}
         who, key = self._who_signed(message, extra, scheme, octets, policy)
-        self._check_purpose(who)
-        if who.der in self._signers:
-            path = find_path(who, self._signers, (), policy, time)
-        else:
-            path = find_path(who, self._anchors, (*self._untrusted.values(), *extra.values()), policy, time)
-        signer = Signer(who.certificate, tuple(one.certificate for one in path.certificates[1:]))
+        self._check_purpose(who, self._purposes)
+        path = self._path(who, extra.values(), policy, time)
+        signer = _signer(who, path)
         self._remember(policy, _Known(who, key, path.not_before, path.not_after, signer))
         return signer
 
@@ -183,15 +205,24 @@ class TrustedSigners:
                 return False
         return not self._check_sender or _same_name(header.sender.directory_name, one.subject)
 
-    def _check_purpose(self, signer: Opened) -> None:
+    def _path(self, who: Opened, others: Iterable[Opened], policy: ProtectionPolicy, time: datetime) -> Path:
+        if who.der in self._signers:
+            return find_path(who, self._signers, (), policy, time)
+        return find_path(who, self._anchors, (*self._untrusted.values(), *others), policy, time)
+
+    def _check_purpose(self, signer: Opened, purposes: frozenset[str]) -> None:
         if self._check_usage and signer.usage is not None and not signer.usage.digital_signature:
             raise UntrustedSigner(f"the certificate of {signer.text} may not be used to sign (keyUsage)")
-        if self._purposes and not self._purposes & (signer.purposes or frozenset()):
+        if purposes and not purposes & (signer.purposes or frozenset()):
             raise UntrustedSigner(f"the certificate of {signer.text} is not for this purpose (extKeyUsage)")
 
     def __repr__(self) -> str:
         names = ", ".join(one.text for one in chain(self._anchors.values(), self._signers.values()))
         return f"TrustedSigners({names})"
+
+
+def _signer(who: Opened, path: Path) -> Signer:
+    return Signer(who.certificate, tuple(one.certificate for one in path.certificates[1:]))
 
 
 def _same_name(found: Name | None, expected: Name) -> bool:
