@@ -67,23 +67,24 @@ def test_what_is_no_encrypted_certificate() -> None:
 @settings(deadline=None, max_examples=40)
 def test_challenges(kinds: list[str]) -> None:
     made = challenge([spki(kind) for kind in kinds], CA)
-    content = POPODecKeyChallContent.decode(made.content.der)
-    assert len(set(made.numbers)) == len(kinds)
+    content = POPODecKeyChallContent.decode(made.der)
     assert all(one.challenge == b"" and one.encrypted_rand is not None for one in content)
     answer = respond(content, [key(kind) for kind in kinds], CA)
-    check_response(made.numbers, POPODecKeyRespContent.decode(answer.der))
-    for wrong in ([*made.numbers, 1], made.numbers[:-1], [one + 1 for one in made.numbers], [-1] * len(kinds), [2**500] * len(kinds), []):  # fmt: skip
+    numbers = list(answer)
+    assert len(set(numbers)) == len(kinds)
+    assert all(0 <= one < 2**128 for one in numbers)
+    check_response(made, POPODecKeyRespContent.decode(answer.der))
+    for wrong in ([*numbers, 1], numbers[:-1], [one + 1 for one in numbers], [-1] * len(kinds), [2**500] * len(kinds), []):  # fmt: skip
         with pytest.raises(PopError):
-            check_response(made.numbers, POPODecKeyRespContent(wrong))
+            check_response(made, POPODecKeyRespContent(wrong))
     if len(kinds) > 1:
         with pytest.raises(PopError, match="wrong"):
-            check_response(made.numbers, POPODecKeyRespContent(reversed(list(answer))))
-    assert str(made.numbers[0]) not in repr(made)
+            check_response(made, POPODecKeyRespContent(reversed(numbers)))
 
 
 def test_no_challenge_is_never_answered() -> None:
     for act in (
-        lambda: check_response((), POPODecKeyRespContent([])),
+        lambda: check_response(POPODecKeyChallContent([]), POPODecKeyRespContent([])),
         lambda: respond(POPODecKeyChallContent([]), [], CA),
     ):
         with pytest.raises(PopError):
@@ -91,17 +92,17 @@ def test_no_challenge_is_never_answered() -> None:
     made = challenge([spki("rsa")], CA)
     for keys in ([], [key("rsa"), key("p256")]):
         with pytest.raises(PopError, match="challenges for"):
-            respond(made.content, keys, CA)
+            respond(made, keys, CA)
 
 
 def test_old_challenges() -> None:
     made = challenge([spki("rsa"), spki("rsa", 1)], CA, legacy=True)
-    assert all(one.encrypted_rand is None for one in made.content)
+    assert all(one.encrypted_rand is None for one in made)
     # A challenge after the first one may leave out the owf.
-    shorter = POPODecKeyChallContent([made.content[0], made.content[1].replace(owf=None)])
-    check_response(made.numbers, respond(shorter, [key("rsa"), key("rsa", 1)], CA, LEGACY))
+    shorter = POPODecKeyChallContent([made[0], made[1].replace(owf=None)])
+    check_response(made, respond(shorter, [key("rsa"), key("rsa", 1)], CA, LEGACY))
     with pytest.raises(UnsupportedAlgorithm, match="policy"):
-        respond(made.content, [key("rsa"), key("rsa", 1)], CA)
+        respond(made, [key("rsa"), key("rsa", 1)], CA)
     with pytest.raises(UnsupportedAlgorithm, match="RSA"):
         challenge([spki("p256")], CA, legacy=True)
     with pytest.raises(UnsupportedAlgorithm, match="short"):
@@ -110,7 +111,7 @@ def test_old_challenges() -> None:
 
 def test_whoever_challenges_has_to_know_the_number() -> None:
     """Else we would decrypt for anybody what he got from elsewhere."""
-    one = challenge([spki("x25519")], CA).content[0]
+    one = challenge([spki("x25519")], CA)[0]
     rand = Rand(int=5, sender=CA)
     recipient = recipient_for_key(spki("x25519"))
 
@@ -148,7 +149,7 @@ def test_whoever_challenges_has_to_know_the_number() -> None:
 @pytest.mark.parametrize("legacy", [False, True])
 def test_every_altered_octet_of_a_challenge(legacy: bool) -> None:
     made = challenge([spki("rsa")], CA, legacy=legacy)
-    good = made.content.der
+    good = made.der
     for at in range(0, len(good), 3):
         bad = bytearray(good)
         bad[at] ^= 1 << at % 8
@@ -156,4 +157,4 @@ def test_every_altered_octet_of_a_challenge(legacy: bool) -> None:
             answer = respond(POPODecKeyChallContent.decode(bytes(bad)), [key("rsa")], CA, LEGACY)
         except CMPError:
             continue
-        assert tuple(answer) == made.numbers  # the version or the name of the recipient, which nothing protects
+        check_response(made, answer)  # the version or the name of the recipient, which nothing protects

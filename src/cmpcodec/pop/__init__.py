@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from .agreeing import prove_by_agreement
 from .certificates import decrypt_certificate, encrypt_certificate
-from .challenges import Challenged, challenge, check_response, respond
+from .challenges import challenge, check_response, respond
 from .enclosing import prove_by_key
 from .signing import prove, prove_identity, verify_pkcs10, verify_request
 from .verifying import Possession, verify_proof
 
 __all__ = [
-    "Challenged",
     "Possession",
     "challenge",
     "check_response",

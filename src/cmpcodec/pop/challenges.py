@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -30,39 +30,31 @@ _BITS: Final = 128
 _OWF: Final = "sha256"
 
 
-class Challenged(NamedTuple):
-    """Challenges to send, and the numbers that only the owners of the keys can find in them."""
-
-    content: POPODecKeyChallContent
-    numbers: tuple[int, ...]
-
-    def __repr__(self) -> str:
-        return f"Challenged({len(self.numbers)} numbers)"
-
-
-def challenge(public_keys: Iterable[SubjectPublicKeyInfo], sender: GeneralName, *, legacy: bool = False) -> Challenged:
+def challenge(
+    public_keys: Iterable[SubjectPublicKeyInfo], sender: GeneralName, *, legacy: bool = False
+) -> POPODecKeyChallContent:
     """A popdecc with one challenge for each key, in their order; `sender` is ours, as the header will say it.
 
     `legacy` encrypts the number with RSA itself (PKCS #1 v1.5), for requesters whose pvno is 2; then `sender` has to
     be short enough for the key. Else it is EnvelopedData, which takes pvno 3. Raises UnsupportedAlgorithm if nothing
-    can be encrypted for a key.
+    can be encrypted for a key. The numbers need not be kept: see `check_response`.
     """
-    numbers, made = [], []
-    for public_key in public_keys:
-        number = secrets.randbits(_BITS)
-        numbers.append(number)
-        made.append(_challenge(public_key, Rand(int=number, sender=sender), legacy))
-    return Challenged(POPODecKeyChallContent(made), tuple(numbers))
+    return POPODecKeyChallContent(
+        _challenge(public_key, Rand(int=secrets.randbits(_BITS), sender=sender), legacy) for public_key in public_keys
+    )
 
 
-def check_response(numbers: Sequence[int], response: POPODecKeyRespContent) -> None:
-    """Return if a popdecr has all the numbers of a `challenge`, in their order; PopError if not."""
+def check_response(content: POPODecKeyChallContent, response: POPODecKeyRespContent) -> None:
+    """Return if a popdecr has all the numbers of `content`, a popdecc of ours, in their order; PopError if not.
+
+    The witness of a challenge tells its number to nobody, and whether a number is that one to everybody.
+    """
     answered = list(response)
-    if len(answered) != len(numbers):
-        raise PopError(f"{len(answered)} answers to {len(numbers)} challenges")
-    # All are compared, in constant time; a number beyond 128 bits is never right and becomes one that cannot be.
-    same = [hmac.compare_digest(_fixed(ours), _fixed(theirs)) for ours, theirs in zip(numbers, answered, strict=True)]
-    if not all(same) or not numbers:
+    if len(answered) != len(content):
+        raise PopError(f"{len(answered)} answers to {len(content)} challenges")
+    witnesses = [hashlib.new(_OWF, _encoded(number)).digest() for number in answered]
+    same = [hmac.compare_digest(one.witness, ours) for one, ours in zip(content, witnesses, strict=True)]
+    if not all(same) or not same:
         raise PopError("the answer to a challenge is wrong")
 
 
@@ -132,8 +124,3 @@ def _answer(
 def _encoded(number: int) -> bytes:
     """DER of an INTEGER: what the one-way function is applied to."""
     return TLV(POPODecKeyRespContent([number]).der).content
-
-
-def _fixed(number: int) -> bytes:
-    size = _BITS // 8 + 1
-    return number.to_bytes(size, "big") if 0 <= number < 1 << _BITS else b"\xff" * size
