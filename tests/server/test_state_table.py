@@ -12,21 +12,23 @@ from cmpcodec.cmp import PKIMessages
 from cmpcodec.messages import cert_hash
 from cmpcodec.server import BODIES, TransactionState
 from cmpcodec.server.transactions import TABLE
+from tests.server.challenged import answered, challenged
 from tests.server.support import KEYS, Device, Server, authority, cert_request, certificates, pkcs10, rev_details
 
 EXPECTED = {
-    #            new         waiting      unconfirmed  finished
-    "ir":        ("ip",       "IN_USE",    "IN_USE",    "IN_USE"),
-    "cr":        ("cp",       "IN_USE",    "IN_USE",    "IN_USE"),
-    "kur":       ("kup",      "IN_USE",    "IN_USE",    "IN_USE"),
-    "p10cr":     ("cp",       "IN_USE",    "IN_USE",    "IN_USE"),
-    "rr":        ("rp",       "IN_USE",    "IN_USE",    "IN_USE"),
-    "cert_conf": ("BAD",      "BAD",       "pkiconf",   "CONFIRMED"),
-    "poll_req":  ("BAD",      "poll_rep",  "BAD",       "BAD"),
-    "error":     ("pkiconf",  "pkiconf",   "pkiconf",   "pkiconf"),
+    #            new         challenged   waiting      unconfirmed  finished
+    "ir":        ("ip",       "IN_USE",    "IN_USE",    "IN_USE",    "IN_USE"),
+    "cr":        ("cp",       "IN_USE",    "IN_USE",    "IN_USE",    "IN_USE"),
+    "kur":       ("kup",      "IN_USE",    "IN_USE",    "IN_USE",    "IN_USE"),
+    "p10cr":     ("cp",       "IN_USE",    "IN_USE",    "IN_USE",    "IN_USE"),
+    "rr":        ("rp",       "IN_USE",    "IN_USE",    "IN_USE",    "IN_USE"),
+    "cert_conf": ("BAD",      "BAD",       "BAD",       "pkiconf",   "CONFIRMED"),
+    "poll_req":  ("BAD",      "BAD",       "poll_rep",  "BAD",       "BAD"),
+    "popdecr":   ("BAD",      "ip",        "BAD",       "BAD",       "BAD"),
+    "error":     ("pkiconf",  "pkiconf",   "pkiconf",   "pkiconf",   "pkiconf"),
 }  # fmt: skip
 FAIL_INFO = {"IN_USE": "TRANSACTION_ID_IN_USE", "BAD": "BAD_REQUEST", "CONFIRMED": "CERT_CONFIRMED"}
-STATES = ("new", "waiting", "unconfirmed", "finished")
+STATES = ("new", "challenged", "waiting", "unconfirmed", "finished")
 
 
 def test_the_table_is_complete() -> None:
@@ -35,15 +37,18 @@ def test_the_table_is_complete() -> None:
 
 
 class Prepared:
-    """A transaction in one of the four states, and messages that would be right in some other."""
+    """A transaction in one of the five states, and messages that would be right in some other."""
 
     def __init__(self, server: Server, state: str) -> None:
         self.server = server
         self.old = Device(server).whole(cert_request(subject="old"))
         self.device = Device(server)
         self.serial: int | None = None
-        digest = b""
-        if state == "waiting":
+        digest, response = b"", [1]
+        if state == "challenged":
+            challenges = self.device.send({"ir": [challenged(KEYS[2])]}, pvno=3)
+            response = list(answered(challenges, KEYS[2]))
+        elif state == "waiting":
             server.restart(authority=Delayed(authority(), 60))
             self.device.send({"ir": [cert_request()]})
         elif state != "new":
@@ -60,6 +65,7 @@ class Prepared:
             "rr": [rev_details(server.issuer, self.old, 1)],
             "cert_conf": [{"cert_hash": digest, "cert_req_id": 0}],
             "poll_req": [{"cert_req_id": 0}],
+            "popdecr": response,
             "error": {"pki_status_info": {"status": 2}},
         }
 
@@ -94,6 +100,8 @@ def go_on(prepared: Prepared, state: str) -> None:
         assert device.send({"poll_req": [{"cert_req_id": 0}]}).body.name == "poll_rep"
         server.clock.pass_(seconds=60)
         assert certificates(device.send({"poll_req": [{"cert_req_id": 0}]}))
+    elif state == "challenged":
+        assert certificates(device.send({"popdecr": prepared.contents["popdecr"]}))
     elif state == "unconfirmed":
         assert device.send({"cert_conf": prepared.contents["cert_conf"]}).body.name == "pkiconf"
     else:
@@ -107,7 +115,6 @@ NEVER: dict[str, Any] = {
     "cp": {"response": []},
     "kup": {"response": []},
     "popdecc": [],
-    "popdecr": [],
     "krr": [cert_request()],
     "krp": {"status": {"status": 0}},
     "rp": {"status": [{"status": 0}]},

@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 ISSUER = b"\x30\x0a the issuer"
 OTHER = b"\x30\x0a another one"
 ANY = frozenset((CertificateStatus.UNCONFIRMED, CertificateStatus.VALID, CertificateStatus.HELD))
-WAITING, UNCONFIRMED, FINISHED = TransactionState
+CHALLENGED, WAITING, UNCONFIRMED, FINISHED = TransactionState
 
 
 def key(number: int = 1, *, profile: str = "p", requester: str = "kid:01") -> TransactionKey:

@@ -77,6 +77,13 @@ def build(
     return (message if credential is None else protect(message, credential)).der
 
 
+def sender_of(profile: Profile, credential: Protector) -> GeneralName:
+    """How the header of an answer with that protection names us."""
+    if not credential.certificates:
+        return GeneralName(directory_name=profile.authority.name)
+    return credential.prepare(PKIHeader(pvno=NEWEST_PVNO, sender=NULL_DN, recipient=NULL_DN)).sender
+
+
 def has_mac(message: PKIMessage) -> bool:
     """Whether a message is protected by a shared secret, rightly or wrongly."""
     algorithm = message.header.protection_alg

@@ -113,6 +113,8 @@ class StatusMove:
 class TransactionState(Enum):
     """Where a transaction stands; the server's table says which message may come in which state."""
 
+    CHALLENGED = "challenged"
+    """A challenge was sent; the requester has to answer it before anything is decided."""
     WAITING = "waiting"
     """Some answer is delayed; the requester polls."""
     UNCONFIRMED = "unconfirmed"
@@ -126,7 +128,7 @@ class Transaction:
     """What the server remembers of a transaction.
 
     `version` counts its changes, from 1. `nonce` is the senderNonce of the last answer, which the next message has to
-    bring back as recipNonce. `request` is the first message, kept while an answer to it is delayed.
+    bring back as recipNonce. `request` is the first message, kept while an answer is delayed or a challenge open.
     """
 
     key: TransactionKey
@@ -141,7 +143,7 @@ class Transaction:
     serials: tuple[tuple[int, int], ...] = ()
     """(certReqId, serial number) of each certificate that still has to be confirmed."""
     waiting: tuple[int, ...] = ()
-    """The certReqIds whose answer is delayed; -1 for a p10cr or for the whole message."""
+    """The certReqIds whose answer is delayed, or whose challenge is open; -1 for a p10cr or for the whole message."""
     replaces: int | None = None
     """Serial number of the certificate that is revoked as superseded once the new one is confirmed."""
 

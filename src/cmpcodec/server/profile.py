@@ -17,7 +17,7 @@ from .generation import KeyGeneration
 from .parties import Lookup
 from .ports import Authority
 
-BODIES: Final = frozenset(("ir", "cr", "kur", "p10cr", "rr", "cert_conf", "poll_req", "error"))
+BODIES: Final = frozenset(("ir", "cr", "kur", "p10cr", "rr", "cert_conf", "poll_req", "popdecr", "error"))
 """The kinds of body that this server serves, as PKIBody names them."""
 
 _DEFAULT_POLICY: Final = ProtectionPolicy()

@@ -179,13 +179,16 @@ def _implicit(received: Received, message: PKIMessage) -> bool:
     """Whether certificates need no confirmation; those that are sent encrypted always do, since that is the proof."""
     if not (received.profile.implicit_confirm and asks_implicit_confirm(message.header)):
         return False
-    return message.body.name == "p10cr" or not any(map(_wants_encrypted, message.body.value))
+    if message.body.name == "p10cr":
+        return True
+    return all(follows(request) != SubsequentMessage.ENCR_CERT for request in message.body.value)
 
 
-def _wants_encrypted(request: CertReqMsg) -> bool:
+def follows(request: CertReqMsg) -> int | None:
+    """Which message is to follow as proof of possession, a SubsequentMessage if it is one; None if none is."""
     popo = request.popo
     proof = None if popo is None else popo.key_encipherment or popo.key_agreement
-    return proof is not None and proof.subsequent_message == SubsequentMessage.ENCR_CERT
+    return None if proof is None else proof.subsequent_message
 
 
 def _decide(
@@ -202,7 +205,7 @@ def _decide(
             generated = _generate(received, request, message.header.pvno)
             public_key = public_key_info(generated.key)
         else:
-            public_key, only_for = _possession(received, request, message.header.pvno)
+            public_key, only_for = _possession(received, number, request, message.header.pvno)
         order = _crmf_order(received, message.body.name, request, subject, public_key, replaces, asked_at)
     issue = profile.authority.issue(order, now)
     status = PKIStatus.GRANTED_WITH_MODS if issue.modified or other else PKIStatus.ACCEPTED
@@ -257,7 +260,7 @@ def _generate(received: Received, request: CertReqMsg, pvno: int) -> _Generated:
 
 
 def _possession(
-    received: Received, request: CertReqMsg, pvno: int
+    received: Received, number: int, request: CertReqMsg, pvno: int
 ) -> tuple[SubjectPublicKeyInfo, SubjectPublicKeyInfo | None]:
     """The key whose possession is proven, and once more if to read what is encrypted for it is to be the proof."""
     party = received.party
@@ -271,10 +274,22 @@ def _possession(
     if found.pending is None:
         return found.public_key, None
     if found.pending == SubsequentMessage.CHALLENGE_RESP:
-        raise PopError("challengeResp is not served here: ask for encrCert, which takes no message more")
+        check_challengeable(received, found.public_key, pvno)
+        # What waits in a transaction waited for the answer to its challenge first: see `challenges`.
+        if received.transaction is None or number not in received.transaction.waiting:
+            raise PopError("the challenge was not answered")
+        return found.public_key, None
     if pvno < NEWEST_PVNO and found.public_key.algorithm.algorithm != oids.RSA_ENCRYPTION:
         raise PopError("a certificate can be encrypted for this key in pvno 3 only")
     return found.public_key, found.public_key
+
+
+def check_challengeable(received: Received, public_key: SubjectPublicKeyInfo, pvno: int) -> None:
+    """Return if possession of this key may be proven by answering a challenge; PopError if not."""
+    if "popdecr" not in received.profile.bodies:
+        raise PopError("challengeResp is not served here: ask for encrCert, which takes no message more")
+    if pvno < NEWEST_PVNO and public_key.algorithm.algorithm != oids.RSA_ENCRYPTION:
+        raise PopError("a challenge can be encrypted for this key in pvno 3 only")
 
 
 def _enclosed(certificate: Certificate, only_for: SubjectPublicKeyInfo | None, pvno: int) -> CertOrEncCert:

@@ -19,7 +19,7 @@ from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
 from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError
 from ..messages import fresh_octets
 from ..protection import Protector, verify
-from . import confirmation, polling, requests
+from . import challenges, confirmation, polling
 from .answers import build, error_body, has_mac, pki_conf, statuses
 from .certificates import check_signer
 from .crl import current_crl
@@ -45,7 +45,8 @@ _FAILED: Final = "the server failed; nothing was changed"
 _TOO_DEAR: Final = "too much was spent on messages from there that nobody had sent: fewer iterations, or try later"
 
 _PERFORM: Final[Mapping[Action, Callable[[Received], Outcome]]] = {
-    Action.ENROLL: requests.enroll,
+    Action.ENROLL: challenges.challenge_or_enroll,
+    Action.PROVE: challenges.prove,
     Action.REVOKE: polling.revoke_or_wait,
     Action.CONFIRM: confirmation.confirm,
     Action.POLL: polling.poll,
@@ -340,7 +341,7 @@ def _admitted(received: Received) -> Action:
     if transaction is None:
         if entry is not Action.ACKNOWLEDGE:
             check_recip_nonce(header, None)
-    elif entry in (Action.CONFIRM, Action.POLL) or (entry is Action.ABORT and received.profile.strict):
+    elif entry in (Action.CONFIRM, Action.POLL, Action.PROVE) or (entry is Action.ABORT and received.profile.strict):
         # An error may speak of an answer that its sender could not read, so OpenSSL's has an older nonce, or none.
         check_recip_nonce(header, transaction.nonce)
     if transaction is not None and transaction.version >= MOST_STEPS:
@@ -354,8 +355,8 @@ def _after(received: Received, outcome: Outcome, nonce: bytes, request: bytes) -
     keep = profile.remember
     if outcome.serials:
         keep += profile.confirm_wait
-    waits = outcome.state is TransactionState.WAITING
-    if waits:
+    kept = outcome.state in (TransactionState.WAITING, TransactionState.CHALLENGED)
+    if outcome.state is TransactionState.WAITING:
         keep = max(keep, profile.poll_within)
     return Transaction(
         key=received.key,
@@ -363,7 +364,7 @@ def _after(received: Received, outcome: Outcome, nonce: bytes, request: bytes) -
         state=outcome.state,
         nonce=nonce,
         expires=now + keep,
-        request=(request if before is None else before.request) if waits else None,
+        request=(request if before is None else before.request) if kept else None,
         asked_at=now if before is None else before.asked_at,
         serials=outcome.serials,
         waiting=outcome.waiting,

@@ -22,6 +22,7 @@ class Action(Enum):
     """What is done with a message that may come."""
 
     ENROLL = "issue certificates"
+    PROVE = "look at the answer to a challenge"
     REVOKE = "revoke certificates"
     CONFIRM = "settle unconfirmed certificates"
     POLL = "try again what is delayed"
@@ -42,6 +43,8 @@ NEW: Final = None
 _UNKNOWN: Final = Refusal(PKIFailureInfo.BAD_REQUEST, "there is no transaction of that transactionID")
 _IN_USE: Final = Refusal(PKIFailureInfo.TRANSACTION_ID_IN_USE, "the transactionID is in use by another request")
 _NOT_WAITING: Final = Refusal(PKIFailureInfo.BAD_REQUEST, "no answer of this transaction is delayed")
+_NOT_CHALLENGED: Final = Refusal(PKIFailureInfo.BAD_REQUEST, "no challenge of this transaction is open")
+_CHALLENGED: Final = Refusal(PKIFailureInfo.BAD_REQUEST, "the challenge has to be answered first")
 _CONFIRMED: Final = Refusal(PKIFailureInfo.CERT_CONFIRMED, "the transaction is finished: nothing is left to confirm")
 
 TABLE: Final[Mapping[tuple[TransactionState | None, str], Action | Refusal]] = {
@@ -52,7 +55,17 @@ TABLE: Final[Mapping[tuple[TransactionState | None, str], Action | Refusal]] = {
     (NEW, "rr"): Action.REVOKE,
     (NEW, "cert_conf"): _UNKNOWN,
     (NEW, "poll_req"): _UNKNOWN,
+    (NEW, "popdecr"): _UNKNOWN,
     (NEW, "error"): Action.ACKNOWLEDGE,
+    (TransactionState.CHALLENGED, "ir"): _IN_USE,
+    (TransactionState.CHALLENGED, "cr"): _IN_USE,
+    (TransactionState.CHALLENGED, "kur"): _IN_USE,
+    (TransactionState.CHALLENGED, "p10cr"): _IN_USE,
+    (TransactionState.CHALLENGED, "rr"): _IN_USE,
+    (TransactionState.CHALLENGED, "cert_conf"): _CHALLENGED,
+    (TransactionState.CHALLENGED, "poll_req"): _NOT_WAITING,
+    (TransactionState.CHALLENGED, "popdecr"): Action.PROVE,
+    (TransactionState.CHALLENGED, "error"): Action.ABORT,
     (TransactionState.WAITING, "ir"): _IN_USE,
     (TransactionState.WAITING, "cr"): _IN_USE,
     (TransactionState.WAITING, "kur"): _IN_USE,
@@ -60,6 +73,7 @@ TABLE: Final[Mapping[tuple[TransactionState | None, str], Action | Refusal]] = {
     (TransactionState.WAITING, "rr"): _IN_USE,
     (TransactionState.WAITING, "cert_conf"): Action.CONFIRM,  # for those that were issued, while others are delayed
     (TransactionState.WAITING, "poll_req"): Action.POLL,
+    (TransactionState.WAITING, "popdecr"): _NOT_CHALLENGED,
     (TransactionState.WAITING, "error"): Action.ABORT,
     (TransactionState.UNCONFIRMED, "ir"): _IN_USE,
     (TransactionState.UNCONFIRMED, "cr"): _IN_USE,
@@ -68,6 +82,7 @@ TABLE: Final[Mapping[tuple[TransactionState | None, str], Action | Refusal]] = {
     (TransactionState.UNCONFIRMED, "rr"): _IN_USE,
     (TransactionState.UNCONFIRMED, "cert_conf"): Action.CONFIRM,
     (TransactionState.UNCONFIRMED, "poll_req"): _NOT_WAITING,
+    (TransactionState.UNCONFIRMED, "popdecr"): _NOT_CHALLENGED,
     (TransactionState.UNCONFIRMED, "error"): Action.ABORT,
     (TransactionState.FINISHED, "ir"): _IN_USE,
     (TransactionState.FINISHED, "cr"): _IN_USE,
@@ -76,6 +91,7 @@ TABLE: Final[Mapping[tuple[TransactionState | None, str], Action | Refusal]] = {
     (TransactionState.FINISHED, "rr"): _IN_USE,
     (TransactionState.FINISHED, "cert_conf"): _CONFIRMED,
     (TransactionState.FINISHED, "poll_req"): _NOT_WAITING,
+    (TransactionState.FINISHED, "popdecr"): _NOT_CHALLENGED,
     (TransactionState.FINISHED, "error"): Action.ACKNOWLEDGE,
 }
 """State and kind of body -> what to do. Kinds of body that are missing here are never served."""
