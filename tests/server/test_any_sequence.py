@@ -28,6 +28,7 @@ from cmpcodec.messages import IMPLICIT_CONFIRM, cert_hash
 from cmpcodec.pkix import Certificate
 from cmpcodec.server import Change, Issue, IssuedCertificate, Order, TransactionKey
 from cmpcodec.store import MemoryStore
+from tests.server.challenged import answered, challenged
 from tests.server.support import KEYS, OTHER, SECRET, Device, Server, authority, cert_request, responses, rev_details
 
 INDEX = st.integers(0, 10_000)
@@ -67,6 +68,7 @@ class AnySequence(RuleBasedStateMachine):
     transactions: Bundle[Device] = Bundle("transactions")
     certificates: Bundle[tuple[Device, Certificate]] = Bundle("certificates")
     unconfirmed: Bundle[tuple[Device, Certificate]] = Bundle("unconfirmed")
+    challenges: Bundle[tuple[Device, cmp.PKIMessage]] = Bundle("challenges")
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,6 +128,26 @@ class AnySequence(RuleBasedStateMachine):
         found = self.issued(device, answer, False)
         assert len(found) == bool(right)
         return multiple(*((device, one) for one in found))
+
+    @rule(target=challenges, kid=st.sampled_from(sorted(REQUESTERS)))
+    def be_challenged(self, kid: bytes) -> tuple[Device, cmp.PKIMessage]:
+        device = Device(self.server, REQUESTERS[kid], kid)
+        answer = self.send(device, {"ir": [challenged(KEYS[2])]}, pvno=3)
+        assert answer.body.popdecc is not None
+        return device, answer
+
+    @rule(target=unconfirmed, pair=challenges, right=st.integers(0, 3))
+    def answer_a_challenge(self, pair: tuple[Device, cmp.PKIMessage], right: int) -> Any:
+        """The first answer decides, if the transaction is not forgotten by then; each later one is refused."""
+        device, challenge = pair
+        response = list(answered(challenge, KEYS[2])) if right else [1]
+        answer = self.send(device, {"popdecr": response}, pvno=3)
+        if answer.body.error is not None:
+            names = answer.body.error.pki_status_info.fail_info.names
+            assert names in (("BAD_REQUEST",), () if right else ("BAD_POP",))
+            return multiple()
+        assert right
+        return multiple(*((device, one) for one in self.issued(device, answer, False)))
 
     @rule(target=certificates, kid=st.sampled_from(sorted(REQUESTERS)))
     def enroll_at_once(self, kid: bytes) -> Any:
