@@ -105,6 +105,8 @@ def essence(message: cmpcodec.PKIMessage) -> dict[str, Any]:
         found["validity"] = template.validity and _length(template.validity)
         found["controls"] = request.cert_req.controls and request.cert_req.controls.der.hex()
         found["popo"] = request.popo and request.popo.name
+        if request.popo is not None and request.popo.key_encipherment is not None:
+            found["popo"] = request.popo.der.hex()
         if request.popo is not None and request.popo.signature is not None:
             found["popo"] = request.popo.signature.algorithm_identifier.der.hex()
             verify_request(request)
@@ -138,6 +140,8 @@ SAME = [
     "-cmd ir -newkey key.pem -subject /CN=x -policy_oids '1.2.3.4 1.2.3.5'",
     "-cmd ir -newkey key.pem -subject /CN=x -policy_oids 1.2.3.4 -policy_oids_critical",
     "-cmd ir -newkey key.pem -subject /CN=x -popo 0",
+    "-cmd ir -newkey rsa.pem -subject /CN=x -popo 2",
+    "-cmd cr -key rsa.pem -subject /CN=x -popo 2",
     "-cmd ir -newkey public.pem -subject /CN=x -popo 0",
     "-cmd ir -newkey public.pem -subject /CN=x -popo -1",
     "-cmd ir -newkey key.pem -subject /CN=x -implicit_confirm",

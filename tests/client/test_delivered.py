@@ -319,9 +319,11 @@ def test_old_envelopes_are_for_old_peers() -> None:
 
     with pytest.raises(errors.UnsupportedAlgorithm, match="policy"):
         drive(flow(), Encrypting(enclosed=in_an_old_envelope))
-    assert drive(flow(policy=OLD_PEERS), Encrypting(older, enclosed=in_an_old_envelope)).certificate
+    peer = Encrypting(enclosed=in_an_old_envelope)
+    assert drive(flow(policy=OLD_PEERS), peer).certificate
+    assert [one.header.pvno for one in peer.received] == [2, 2]  # old servers know no other
     with pytest.raises(errors.RemoteProtocolError, match="version 2"):
-        drive(flow(policy=OLD_PEERS), Encrypting(older))
+        drive(proving(ProofMethod.ENCRYPTED_CERTIFICATE), Encrypting(older))
 
 
 def test_a_certificate_that_should_not_be_encrypted() -> None:
@@ -407,7 +409,8 @@ def test_one_challenge_is_enough() -> None:
 
 
 def test_challenges_of_old_peers() -> None:
-    peer = Challenging(older, legacy=True)
+    peer = Challenging(legacy=True)
     assert drive(proving(ProofMethod.CHALLENGE, RSA, settings=Settings(clock=lambda: NOW, policy=OLD_PEERS)), peer)
+    assert {one.header.pvno for one in peer.received} == {2}
     with pytest.raises(errors.RemoteProtocolError, match="version 2"):
         drive(proving(ProofMethod.CHALLENGE), Challenging(older))

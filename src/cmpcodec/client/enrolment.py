@@ -226,7 +226,7 @@ def _certify(
     if wanted.private_key is not None and not wanted.challenged and confirming.disabled:
         raise LocalProtocolError("disable_confirm: to confirm an encrypted certificate is the proof of possession")
     sender = request.subject or (reference.subject if reference is not None else None)
-    transaction = Transaction(credential, settings, sender, request.issuer, pvno=wanted.pvno)
+    transaction = Transaction(credential, settings, sender, request.issuer, pvno=wanted.pvno(settings.policy))
     messages = CertReqMessages([request.message])
     return _obtain(transaction, PKIBody.from_plain({body: messages}), _ANSWER[body], wanted, confirming)
 

@@ -45,6 +45,7 @@ from ..pkix import (
 )
 from ..pop import prove
 from ..pop.kinds import agrees
+from ..protection.policy import ProtectionPolicy
 from ..protection.signatures import PrivateKey, PublicKey
 from .certificates import CertificateFacts
 from .delivery import CentralKey
@@ -109,9 +110,13 @@ class Wanted:
     challenged: bool = False
     """Whether that is a challenge."""
 
-    @property
-    def pvno(self) -> int:
-        """The version of CMP that this takes: EnvelopedData came with version 3."""
+    def pvno(self, policy: ProtectionPolicy) -> int:
+        """The version of CMP that this takes: EnvelopedData came with version 3.
+
+        For RSA keys version 2 has something else, which old servers know alone, if the policy admits it in answers.
+        """
+        if self.central is None and isinstance(self.private_key, rsa.RSAPrivateKey) and policy.legacy_encryption:
+            return 2
         return 2 if self.central is None and self.private_key is None else 3
 
 

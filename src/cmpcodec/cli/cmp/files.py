@@ -1,6 +1,7 @@
 """Keys, certificates, requests and messages in files: PEM, DER or PKCS #12 in, whole files or nothing out.
 
-Errors name the option and the file. A private key is read and handed on, never written and never shown.
+Errors name the option and the file. A private key is never shown; one that the server made is written, for its owner
+alone to read.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import secrets
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...cmp import PKIMessage
+from ...enveloping.algorithms import EncryptionPublicKey
+from ...enveloping.keys import AnyPrivateKey
 from ...errors import DecodeError
 from ...pkix import Certificate, CertificationRequest
-from ...protection.signatures import PrivateKey, PublicKey
+from ...protection.signatures import PublicKey
 from ..inputs import NotRecognised, messages, read
 from .options import OptionError
 
@@ -26,6 +29,7 @@ _PUBLIC = re.compile(rb"-----BEGIN ((?:RSA )?PUBLIC KEY)-----\s.*?-----END \1---
 _CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 _REQUESTS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
+Key: TypeAlias = AnyPrivateKey | PublicKey | EncryptionPublicKey
 Passphrase = Callable[[], bytes | None]
 """Asks for a pass phrase when one turns out to be needed; None if there is none."""
 
@@ -40,7 +44,7 @@ def _read(option: str, path: str) -> bytes:
 # --- keys ---
 
 
-def load_key(option: str, path: str, passphrase: bytes | None, ask: Passphrase, public: bool) -> PrivateKey | PublicKey:
+def load_key(option: str, path: str, passphrase: bytes | None, ask: Passphrase, public: bool) -> Key:
     """The private key in a file, or with `public` a public one if there is no private one. OptionError.
 
     `passphrase` opens it if it is encrypted; if that is None, `ask` is called.
@@ -54,9 +58,9 @@ def load_key(option: str, path: str, passphrase: bytes | None, ask: Passphrase, 
         key = _public_key(data)
     if key is None:
         raise OptionError(f"-{option}: {path} holds no key in PEM, DER or PKCS #12 that can be read")
-    if not isinstance(key, PrivateKey | PublicKey):
-        raise OptionError(f"-{option}: {path} holds a key of a kind that is not supported: RSA, EC and EdDSA keys are")
-    if isinstance(key, PublicKey) and not public:
+    if not isinstance(key, AnyPrivateKey | PublicKey | EncryptionPublicKey):
+        raise OptionError(f"-{option}: {path} holds a key of a kind that is not supported")
+    if not isinstance(key, AnyPrivateKey) and not public:
         more = "; the proof of possession needs the private key, or -popo 0 or -popo -1 where the server does without"
         raise OptionError(f"-{option}: {path} holds a public key only{more if option == 'newkey' else ''}")
     return key
@@ -214,8 +218,8 @@ def check_writable(option: str, path: str) -> None:
         raise OptionError(f"-{option}: {path} cannot be written: Permission denied")
 
 
-def write_file(path: str, data: bytes) -> None:
-    """Write a file: it has all of `data`, or nothing has changed. OSError.
+def write_file(path: str, data: bytes, *, private: bool = False) -> None:
+    """Write a file: it has all of `data`, or nothing has changed; `private`: others cannot read it. OSError.
 
     What is no regular file, such as /dev/stdout, is written to as it is.
     """
@@ -227,7 +231,8 @@ def write_file(path: str, data: bytes) -> None:
             return
     beside = f"{path}.{secrets.token_hex(4)}.tmp"
     try:
-        with open(beside, "xb") as file:
+        mode = 0o600 if private else 0o666
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -243,6 +248,19 @@ def certificate_octets(certificates: Iterable[Certificate], form: str) -> bytes:
     if form == "DER":
         return b"".join(one.der for one in certificates)
     return b"".join(_pem(one.der) for one in certificates)
+
+
+def key_octets(key: AnyPrivateKey, phrase: bytes | None) -> bytes:
+    """A private key as PEM of PKCS #8, encrypted if there is a pass phrase."""
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    encryption = NoEncryption() if phrase is None else BestAvailableEncryption(phrase)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
 def _pem(der: bytes) -> bytes:

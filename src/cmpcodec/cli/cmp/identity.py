@@ -10,7 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 from ...client import Check, SecretOrSignature, build_chain
+from ...enveloping import DecryptionKey
 from ...errors import CMPError
 from ...pkix import Certificate
 from ...protection import PasswordBasedMAC, ProtectionPolicy, Protector
@@ -41,7 +44,7 @@ class Identity:
     def __init__(self, options: Options, log: Log) -> None:
         self.digest = _hash("digest", options.text("digest") or "sha256")
         default = ProtectionPolicy()
-        self.policy = default._replace(owfs=default.owfs | {self.digest})
+        self.policy = default._replace(owfs=default.owfs | {self.digest}, legacy_encryption=True)  # as OpenSSL encrypts
         self.protects = not options.flag("unprotected_requests")
         reference = options.text("ref")
         self.reference = None if reference is None else reference.encode("utf-8", "surrogateescape")
@@ -52,7 +55,10 @@ class Identity:
         self.untrusted = (*self._certificates(options, "untrusted"), *own[1:])
         self.extra_certs = self._certificates(options, "extracerts")
         self.key = self._key(options)
-        secret, signature = self._secret(options, log), self._signature(options, log)
+        source = options.text("secret")
+        octets = None if source is None else read_source("secret", source, log.warning)
+        secret, signature = self._secret(options, octets), self._signature(options, log)
+        self.decrypts: DecryptionKey | None = self._decrypts(octets)
         self.credential: Protector | None = secret or signature
         if secret is not None and signature is not None:
             log.warning("-cert and -key not used for protection since -secret is given")
@@ -60,7 +66,7 @@ class Identity:
             raise OptionError(_missing(self.certificate, self.key))
         pinned = self._certificates(options, "srvcert")
         self.pinned = pinned[0] if pinned else None
-        signers = self._signers(options, log)
+        signers = self.signers = self._signers(options, log)
         silent = options.flag("unprotected_errors") or options.text("reqout_only") is not None
         if secret is None and signers is None and not silent:
             raise OptionError(
@@ -93,16 +99,22 @@ class Identity:
             return None if options.flag("batch") else ask(f"Enter pass phrase for {path}: ")
 
         key = load_key("key", path, self._keypass, prompt, False)
-        assert isinstance(key, PrivateKey)
+        if not isinstance(key, PrivateKey):
+            raise OptionError(f"-key: {path} holds a key that cannot sign")
         return key
 
-    def _secret(self, options: Options, log: Log) -> PasswordBasedMAC | None:
-        source = options.text("secret")
-        if source is None:
+    def _decrypts(self, secret: bytes | None) -> DecryptionKey | None:
+        """What the server encrypts for, if it has to: the secret or certificate that protects our requests."""
+        if secret is not None:
+            return secret
+        return self.key if isinstance(self.key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) else None
+
+    def _secret(self, options: Options, secret: bytes | None) -> PasswordBasedMAC | None:
+        if secret is None:
             return None
         mac = options.text("mac") or "hmac-sha1"
         return PasswordBasedMAC(
-            read_source("secret", source, log.warning),
+            secret,
             sender_kid=self.reference,
             owf=self.digest,
             mac=_hash("mac", mac),

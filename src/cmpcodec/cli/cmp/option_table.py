@@ -66,7 +66,9 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
         "The certificate that is asked for",
         (
             _text("newkey", "FILE", "its private key, or public key with -popo 0 or -1; default: -key"),
-            _text("newkeypass", "SOURCE", "pass phrase of -newkey"),
+            _text("newkeypass", "SOURCE", "pass phrase of -newkey; with -centralkeygen, for -newkeyout"),
+            _flag("centralkeygen", "let the server make the key, of the kind of -newkey if there is one"),
+            _text("newkeyout", "FILE", "where to save the key that the server made, in PEM"),
             _text("subject", "NAME", "its subject, as /C=DE/O=Example/CN=device; / for none"),
             _text("issuer", "NAME", "its issuer; the recipient too, if there is no -recipient"),
             _number("days", Takes.NATURAL, "DAYS", "validity from now on"),
@@ -76,7 +78,12 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
             _text("policies", "SECTION", "section of the configuration file with its certificatePolicies"),
             _text("policy_oids", "OIDS", "its certificate policies"),
             _flag("policy_oids_critical", "mark -policy_oids critical"),
-            _number("popo", Takes.INTEGER, "KIND", "proof of possession: 1 signature (default), 0 raVerified, -1 none"),
+            _number(
+                "popo",
+                Takes.INTEGER,
+                "KIND",
+                "proof of possession: 1 signature (default), 2 decryption, 0 raVerified, -1 none",
+            ),
             _text("out_trusted", "FILES", "certificates that the new one has to lead to, else it is refused"),
             _text("csr", "FILE", "PKCS #10 request: to send (p10cr) or to take subject, key and extensions from"),
             _flag("implicit_confirm", "ask that the certificate needs no confirmation"),
@@ -172,7 +179,6 @@ _REFUSED = (
         "general messages (genm) are not supported yet",
         "infotype template keyspec oldwithold newwithnew newwithold oldwithnew crlcert oldcrl crlout crlform",
     ),
-    *_refuse("central key generation is not supported yet", "newkeyout", "centralkeygen"),
     *_refuse("answers whose nonce or transactionID do not fit are never accepted", flags="nonmatched_error_nonces"),
     *_refuse(
         "there is no mock server here",

@@ -12,14 +12,26 @@ from typing import Any, Final
 
 from ... import oids
 from ...asn1 import ObjectIdentifier
-from ...client import Enrolment, Flow, ProofMethod, Revocation, Settings, enroll, request_pkcs10, revoke, update_key
+from ...client import (
+    CentralKey,
+    Enrolment,
+    Flow,
+    ProofMethod,
+    Revocation,
+    Settings,
+    enroll,
+    request_pkcs10,
+    revoke,
+    update_key,
+)
 from ...client.certificates import facts, same_key
 from ...client.template import public_key_info
 from ...cmp import InfoTypeAndValue
+from ...enveloping.generating import KEY_KINDS
 from ...pkix import Certificate, CertificationRequest, CRLReason, Extension, Name
 from ...protection.signatures import PrivateKey
 from .extensions import BadExtension, read_extensions
-from .files import load_key, load_message, load_request
+from .files import Key, load_key, load_message, load_request
 from .identity import Identity
 from .log import Log
 from .names import BadName, integer_octets, is_oid, parse_name, parse_sans, tlv
@@ -45,9 +57,9 @@ def prepare(options: Options, command: str, identity: Identity, log: Log) -> Cal
 
 
 _IGNORED: Final = {
-    "p10cr": "newkey newkeypass days popo sans reqexts policies policy_oids revreason serial",
-    "rr": "newkey newkeypass days popo sans reqexts policies policy_oids certout chainout implicit_confirm "
-    "disable_confirm",
+    "p10cr": "newkey newkeypass centralkeygen newkeyout days popo sans reqexts policies policy_oids revreason serial",
+    "rr": "newkey newkeypass centralkeygen newkeyout days popo sans reqexts policies policy_oids certout chainout "
+    "implicit_confirm disable_confirm",
 }
 
 
@@ -110,6 +122,8 @@ def _enrolment(
         return partial(request_pkcs10, csr, **common)
     reference = oldcert or identity.certificate
     key, proof = _key_and_proof(options, identity, csr, reference is not None)
+    if options.typed("newkeyout") and not isinstance(key, CentralKey):
+        log.warning("-newkeyout option is ignored without -centralkeygen")
     sans = _sans(options)
     asked: dict[str, Any] = {
         "key": key,
@@ -173,18 +187,13 @@ def _key_and_proof(
 ) -> tuple[Any, ProofMethod]:
     """The key to be certified, None for that of the CSR, and how its possession is proven."""
     number = options.number("popo")
-    if number is not None and number not in (-1, 0, 1):
-        raise OptionError("-popo takes 1 (signature), 0 (raVerified) or -1 (none); others are not supported yet")
+    if number is not None and number not in (-1, 0, 1, 2):
+        raise OptionError("-popo takes 1 (signature), 2 (decryption), 0 (raVerified) or -1 (none)")
     proof = ProofMethod.SIGNATURE if number is None else ProofMethod(number)
-    path = options.text("newkey")
-    if path is not None:
-        source = options.text("newkeypass")
-        phrase = None if source is None else read_source("newkeypass", source, lambda text: None)
-
-        def prompt() -> bytes | None:
-            return None if options.flag("batch") else ask(f"Enter pass phrase for {path}: ")
-
-        return load_key("newkey", path, phrase, prompt, proof is not ProofMethod.SIGNATURE), proof
+    if options.flag("centralkeygen"):
+        return _central_key(options, identity), proof
+    if options.text("newkey") is not None:
+        return _new_key(options, proof in (ProofMethod.NONE, ProofMethod.RA_VERIFIED), new_key_phrase(options)), proof
     files = options.words("reqin")
     if files:  # our own request is not sent, but the certificate that comes has to fit the one that is
         requests = load_message("reqin", files[0]).body
@@ -193,13 +202,51 @@ def _key_and_proof(
                 return request.cert_req.cert_template.public_key, ProofMethod.NONE
     if identity.key is not None and (csr is None or _is_key_of(csr, identity.key)):
         return identity.key, proof
-    if proof is ProofMethod.SIGNATURE:
+    if proof in (ProofMethod.SIGNATURE, ProofMethod.ENCRYPTED_CERTIFICATE):
         more = "; -csr holds only the public key, and the proof of possession needs the private one" if csr else ""
         raise OptionError(f"-newkey is missing: the key to be certified{more}")
     if csr is None:
         more = ", which is not taken from -oldcert" if has_reference else ""
         raise OptionError(f"-newkey or -csr is missing: they tell the public key to be certified{more}")
     return None, proof
+
+
+def _new_key(options: Options, public: bool, phrase: bytes | None) -> Key:
+    path = options.text("newkey")
+    assert path is not None
+
+    def prompt() -> bytes | None:
+        return None if options.flag("batch") else ask(f"Enter pass phrase for {path}: ")
+
+    return load_key("newkey", path, phrase, prompt, public)
+
+
+def new_key_phrase(options: Options) -> bytes | None:
+    """The pass phrase of the new key."""
+    source = options.text("newkeypass")
+    return None if source is None else read_source("newkeypass", source, lambda text: None)
+
+
+def _central_key(options: Options, identity: Identity) -> CentralKey:
+    """What asks the server for a key: -newkey, if it is there, only tells of which kind."""
+    number = options.number("popo")
+    if number not in (None, -1):
+        raise OptionError(f"-popo {number} does not go with -centralkeygen: there is nothing to prove yet")
+    if options.text("newkeyout") is None:
+        raise OptionError("-newkeyout is missing: there is nowhere to save the key that the server makes")
+    if options.text("newkeyout") in (options.text("certout"), options.text("chainout")):
+        raise OptionError("-newkeyout names the same file as -certout or -chainout")
+    if identity.signers is None:
+        raise OptionError("-trusted is missing: it has to say who may make keys (or -srvcert)")
+    if identity.decrypts is None:
+        raise OptionError("-centralkeygen needs -secret, or -key with a key of RSA or EC, to decrypt what comes")
+    kind = None
+    if options.text("newkey") is not None:
+        asked = public_key_info(_new_key(options, True, None)).algorithm
+        kind = next((name for name, one in KEY_KINDS.items() if one.is_meant(asked)), None)
+        if kind is None:
+            raise OptionError("-newkey: no key of its kind can be asked for")
+    return CentralKey(decryption_key=identity.decrypts, signers=identity.signers, kind=kind)
 
 
 def _is_key_of(csr: CertificationRequest, key: PrivateKey) -> bool:

@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING
 
 from ...client import Enrolment, Revocation
 from ...cmp import PKIStatus, PKIStatusInfo
+from ...enveloping.keys import AnyPrivateKey
 from ...errors import CMPError, RequestRejected, TransportError
 from ...pkix import Certificate
 from ..names import rfc_member
 from .exchange import Exchange, OnlySaved
-from .files import certificate_octets, check_writable, write_file
+from .files import certificate_octets, check_writable, key_octets, write_file
 from .identity import Identity
 from .log import HIGHEST_VERBOSITY, Log
 from .options import OptionError, Options
-from .request import COMMANDS, ENROLMENTS, prepare
+from .request import COMMANDS, ENROLMENTS, new_key_phrase, prepare
 
 if TYPE_CHECKING:
     from ...http.transport import HttpTransport
 
-_OUTPUTS = ("certout", "chainout", "extracertsout", "cacertsout", "srvcertout")
+_OUTPUTS = ("newkeyout", "certout", "chainout", "extracertsout", "cacertsout", "srvcertout")
 _STATUS = {
     PKIStatus.ACCEPTED: "accepted",
     PKIStatus.GRANTED_WITH_MODS: "granted with modifications",
@@ -122,6 +123,7 @@ def _run(options: Options, command: str, log: Log) -> bool:
             answers_out=options.words("rspout") or None,
         )
         make = prepare(options, command, identity, log)
+        phrase = new_key_phrase(options) if options.flag("centralkeygen") else None  # now: later it is too late to fail
         flow = make()
         transport.announce(bool(options.words("rspin")))
         total = options.number("total_timeout") or None
@@ -129,7 +131,7 @@ def _run(options: Options, command: str, log: Log) -> bool:
             if again:
                 exchange.begin()
                 flow = make()
-            _finish(options, drive(flow, exchange, wait=time.sleep, total_timeout=total), log)
+            _finish(options, drive(flow, exchange, wait=time.sleep, total_timeout=total), phrase, log)
     return True
 
 
@@ -209,8 +211,10 @@ def without_userinfo(url: str) -> str:
 # --- what comes of it ---
 
 
-def _finish(options: Options, result: Enrolment | Revocation, log: Log) -> None:
+def _finish(options: Options, result: Enrolment | Revocation, phrase: bytes | None, log: Log) -> None:
     if isinstance(result, Enrolment):
+        if result.key is not None:
+            _save_key(options, result.key, phrase, log)
         _save_all(options, result, log)
     path = options.text("srvcertout")
     if path is not None and result.signer is None:
@@ -236,6 +240,17 @@ def _save_all(options: Options, result: Enrolment, log: Log) -> None:
         _save(options, chain, "chain", result.chain, log)
     _save(options, options.text("extracertsout"), "extra", result.extra_certs, log)
     _save(options, options.text("cacertsout"), "CA", result.ca_pubs, log)
+
+
+def _save_key(options: Options, key: AnyPrivateKey, phrase: bytes | None, log: Log) -> None:
+    """Save the key that the server made, before all else: without it the certificate is worth nothing."""
+    path = options.text("newkeyout")
+    assert path is not None  # else there would be no request
+    log.info(f"saving centrally generated key to file '{path}'")
+    try:
+        write_file(path, key_octets(key, phrase), private=True)
+    except OSError as error:
+        raise TransportError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def _save(options: Options, path: str | None, what: str, certificates: Sequence[Certificate], log: Log) -> None:
