@@ -531,8 +531,8 @@ def test_keys_that_do_not_do(bench: Bench) -> None:
     bench.write("other.key", ed25519.Ed25519PrivateKey.generate().private_bytes_raw())
     for name, words in (
         ("public.pem", "holds a public key only; the proof of possession needs the private key, or -popo 0 or"),
-        ("x25519.pem", "holds a key of a kind that is not supported: RSA, EC and EdDSA keys are"),
-        ("dsa.pem", "holds a key of a kind that is not supported: RSA, EC and EdDSA keys are"),
+        ("x25519.pem", "holds a key that cannot sign; -popo 2 proves its possession by decryption"),
+        ("dsa.pem", "holds a key of a kind that is not supported"),
         ("old.pem", "holds no key in PEM, DER or PKCS #12 that can be read"),
         ("other.key", "holds no key in PEM, DER or PKCS #12 that can be read"),
         ("/dev/null", "holds no key in PEM, DER or PKCS #12 that can be read"),

@@ -193,7 +193,13 @@ def _key_and_proof(
     if options.flag("centralkeygen"):
         return _central_key(options, identity), proof
     if options.text("newkey") is not None:
-        return _new_key(options, proof in (ProofMethod.NONE, ProofMethod.RA_VERIFIED), new_key_phrase(options)), proof
+        key = _new_key(options, proof in (ProofMethod.NONE, ProofMethod.RA_VERIFIED), new_key_phrase(options))
+        if proof is ProofMethod.SIGNATURE and not isinstance(key, PrivateKey):
+            raise OptionError(
+                f"-newkey: {options.text('newkey')} holds a key that cannot sign; "
+                "-popo 2 proves its possession by decryption"
+            )
+        return key, proof
     files = options.words("reqin")
     if files:  # our own request is not sent, but the certificate that comes has to fit the one that is
         requests = load_message("reqin", files[0]).body
