@@ -50,6 +50,8 @@ secret = "env:CMPCODEC_TEST_SECRET"
 secrets = { "device-1" = "pass:canary-one", "hex:00ff" = "file:two" }
 bodies = ["ir", "p10cr", "certConf"]
 strict = true
+agreement_key = "static.pem"
+agreement_passphrase = "pass:canary-static"
 message_time_window = false
 implicit_confirm = false
 revocation_status = "notification"
@@ -124,6 +126,7 @@ def test_everything(folder: Path) -> None:
         (folder / "between.pem",),
     )
     assert (signatures.key, signatures.passphrase) == (folder / "signer.pem", b"canary-signer")
+    assert (profile.agreement_key, profile.agreement_passphrase) == (folder / "static.pem", b"canary-static")
     generation = profile.key_generation
     assert generation is not None
     assert (generation.keys, generation.pwri_kek) == (("rsa-3072", "ec-p256"), True)

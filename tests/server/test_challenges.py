@@ -1,4 +1,4 @@
-"""challengeResp: popdecc, popdecr, and the certificate only then; and publicKeyMAC. RFC 9810, 5.2.8; RFC 4211, 4.1."""
+"""challengeResp: popdecc, popdecr, and the certificate only then; publicKeyMAC and agreeMAC. RFC 9810, 5.2.8; RFC 4211, 4.1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cmpcodec.client.certificates import facts
 from cmpcodec.crmf import ProofOfPossession
 from cmpcodec.enveloping.algorithms import public_key_info
 from cmpcodec.messages import IMPLICIT_CONFIRM
-from cmpcodec.pop import prove_identity
+from cmpcodec.pop import prove_by_agreement, prove_identity
 from cmpcodec.protection.pbmac1 import PBMAC1
 from cmpcodec.server import BODIES
 from tests.generated import generated
@@ -179,3 +179,27 @@ def test_who_signs_shares_no_secret(server: Server) -> None:
 def test_a_proof_without_a_key_is_none(device: Device) -> None:
     nothing: Any = ProofOfPossession(signature=cert_request().popo.signature)
     assert rejected(device.send({"ir": [cert_request(public_key=None, popo=nothing)]})) == "BAD_POP"
+
+
+# --- agreeMAC ---
+
+
+@pytest.mark.parametrize("kind", ["ec-p256", "x25519"])
+def test_who_agrees_with_our_key_proves_his(device: Device, server: Server, kind: str) -> None:
+    """With a key of the same kind, and only where the profile has one."""
+    ours, stranger, key = (generated(kind) for _ in range(3))
+    asked = cert_request(key=key, popo=None).cert_req
+    right = prove_by_agreement(asked, key, public_key_info(ours))
+    for proof in (prove_by_agreement(asked, key, public_key_info(stranger)), prove_by_agreement(asked, stranger, public_key_info(ours)), right):  # fmt: skip
+        server.restart(agreement_key=None)
+        request = cmp.CertReqMsg(cert_req=asked, popo=proof)
+        assert rejected(device.again().send({"ir": [request]}, pvno=3)) == "BAD_POP"
+        server.restart(agreement_key=ours)
+        answer = device.again().send({"ir": [request]}, pvno=3)
+        if proof is right:
+            assert facts(certificates(answer)[0]).public_key == public_key_info(key)
+        else:
+            assert rejected(answer) == "BAD_POP"
+    server.restart(agreement_key=generated("ec-p384" if kind == "ec-p256" else "x448"))
+    other = device.again().send({"ir": [cmp.CertReqMsg(cert_req=asked, popo=right)]}, pvno=3)
+    assert rejected(other) == "BAD_POP"

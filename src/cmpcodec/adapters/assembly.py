@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from .. import oids
 from ..authority import Delayed, LocalAuthority
 from ..authority.keys import StoredCA, load_ca, load_certificates, load_key, open_ca, open_signer
@@ -120,6 +122,8 @@ def _profile(
         values: dict[str, Any] = dict(settings.values)
         if settings.key_generation is not None:
             values["key_generation"] = _key_generation(settings.key_generation, ca, files[settings.authority])
+        if settings.agreement_key is not None:
+            values["agreement_key"] = _agreement_key(settings.agreement_key, settings.agreement_passphrase)
         return Profile(
             name=settings.name,
             authority=authority,
@@ -150,6 +154,13 @@ def _key_generation(settings: KeyGenerationSettings, ca: StoredCA, file: Authori
     """Makes the keys of those who ask for one, in the name of a Key Generation Authority."""
     own = _helper(settings.key, settings.passphrase, ca, file, "kga", KEY_GENERATION)
     return KeyGeneration(settings.keys, own.key, own.certificate, own.chain, pwri_kek=settings.pwri_kek)
+
+
+def _agreement_key(path: Path, passphrase: bytes | None) -> ec.EllipticCurvePrivateKey:
+    key = load_key(path, passphrase)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("agreement_key: expected a key of an elliptic curve")
+    return key
 
 
 def _helper(

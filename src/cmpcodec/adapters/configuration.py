@@ -106,6 +106,9 @@ class ProfileSettings:
     secrets: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
     signatures: SignatureSettings | None = None
     key_generation: KeyGenerationSettings | None = None
+    agreement_key: Path | None = None
+    """PEM: our static EC key for agreeMAC."""
+    agreement_passphrase: bytes | None = field(default=None, repr=False)
     values: Mapping[str, Any] = field(default_factory=dict)
     rules: CertificateRules = field(default_factory=CertificateRules)
     delay: float = 0.0
@@ -291,6 +294,8 @@ class _Reader:
             secrets=secrets,
             signatures=signatures,
             key_generation=self._key_generation(table),
+            agreement_key=table.take("agreement_key", self._path, None),
+            agreement_passphrase=table.take("agreement_passphrase", self._secret, None),
             values=values,
             rules=rules,
             delay=delay.take("time", duration, timedelta()).total_seconds(),

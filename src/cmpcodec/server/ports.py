@@ -257,6 +257,7 @@ class Order:
     cert_req_id: int
     subject: Name | None
     public_key: SubjectPublicKeyInfo
+    """The key to certify. One that the server makes is another one each time that a delayed order is asked again."""
     extensions: Extensions | None = None
     validity: OptionalValidity | None = None
     replaces: IssuedCertificate | None = None

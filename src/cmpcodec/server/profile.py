@@ -6,12 +6,13 @@ It decides nothing itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from ..asn1 import Limits
 from ..cmp import PKIStatus
+from ..enveloping.algorithms import AgreementPrivateKey
 from ..protection import ProtectionPolicy
 from .generation import KeyGeneration
 from .parties import Lookup
@@ -71,6 +72,9 @@ class Profile:
     """Whether a kur's old certificate is revoked (superseded) when the new one is confirmed."""
     key_generation: KeyGeneration | None = None
     """Makes the keys of those who ask for that (RFC 9483, 4.1.6); None refuses them."""
+    agreement_key: AgreementPrivateKey | None = field(default=None, repr=False)
+    """Our static key, whose public half requesters know: who agrees with it may prove possession of a key of the same
+    kind by agreeMAC (RFC 4211, 4.3). None refuses that."""
     unprotected_errors: bool = False
     """Whether answers to PasswordBasedMac that could not be authenticated go out unprotected, so that anybody can read
     why; else they are protected in kind by a secret that nobody knows, and the requester sees a wrong MAC. They are

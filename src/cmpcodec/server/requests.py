@@ -269,6 +269,7 @@ def _possession(
         trusted_ra=party.is_ra,
         sender=None if party.certificate is None else received.message.header.sender,
         secret=party.shared_secret,
+        agreement_key=received.profile.agreement_key,
         policy=received.profile.policy,
     )
     if found.pending is None:
