@@ -96,10 +96,17 @@ class AgreementRecipient:
         self._wrap = new_wrap(16 if bits <= _STRONG else 32)
 
     def recipient_info(self, content_key: bytes) -> RecipientInfo:
-        """The content key for this recipient, wrapped with a key that it agrees on with one of the moment."""
+        """The content key for this recipient, wrapped with a key that it agrees on with one of the moment.
+
+        Raises UnsupportedAlgorithm for a point of small order: everybody would agree on the same.
+        """
         own = _generate(self._key)
         octets = wrap_octets(self._wrap)
-        kek = _derive(_SCHEMES[self._scheme], exchange(own, self._key), self._wrap, octets, None)
+        try:
+            secret = exchange(own, self._key)
+        except DecryptionError:
+            raise UnsupportedAlgorithm("the public key is a point of small order: anybody can agree with it") from None
+        kek = _derive(_SCHEMES[self._scheme], secret, self._wrap, octets, None)
         whose = self._identifier
         rid = (
             KeyAgreeRecipientIdentifier(issuer_and_serial_number=whose.issuer_and_serial_number)

@@ -18,7 +18,7 @@ from ..crmf import CertId, CertReqMsg, CertTemplate, SubsequentMessage
 from ..enveloping import Recipient
 from ..enveloping.algorithms import public_key_info
 from ..enveloping.keys import AnyPrivateKey
-from ..errors import DecodeError, PopError
+from ..errors import DecodeError, PopError, UnsupportedAlgorithm
 from ..messages import IMPLICIT_CONFIRM, asks_implicit_confirm, status_info
 from ..pkix import Certificate, CertificationRequest, CertificationRequestInfo, Extensions, Name, SubjectPublicKeyInfo
 from ..pop import encrypt_certificate, verify_pkcs10, verify_proof
@@ -297,7 +297,10 @@ def _enclosed(certificate: Certificate, only_for: SubjectPublicKeyInfo | None, p
     """The certificate, encrypted if only the owner of its key may read it. RFC 9810, 5.2.8.3.2."""
     if only_for is None:
         return CertOrEncCert(certificate=CMPCertificate(certificate.der))
-    return encrypt_certificate(certificate, only_for, legacy=pvno < NEWEST_PVNO)
+    try:
+        return encrypt_certificate(certificate, only_for, legacy=pvno < NEWEST_PVNO)
+    except UnsupportedAlgorithm as error:
+        raise PopError(f"the certificate cannot be encrypted for the key: {error}") from error
 
 
 def _loaded(certificate: Certificate) -> x509.Certificate:
