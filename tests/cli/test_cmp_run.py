@@ -394,6 +394,10 @@ def test_another_key(bench: Bench) -> None:
             "-cmd ir -server h -certout c -newkeyout k -centralkeygen -trusted old.pem -newkey cut.pem",
             "-newkey: cut.pem",
         ),
+        (
+            "-cmd ir -server h -certout c -newkeyout k -centralkeygen -trusted old.pem -newkeypass env:NOT_THERE",
+            "-newkeypass",
+        ),
         ("-cmd kur -server h -certout c -newkey key.pem", "-oldcert is missing: the certificate that kur renews"),
         ("-cmd p10cr -server h -certout c", "-csr is missing: the PKCS #10 request that p10cr sends"),
         ("-cmd rr -server h", "-oldcert is missing: the certificate to revoke (or -issuer and -serial, or -csr)"),

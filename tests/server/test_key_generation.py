@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 import cmpcodec as cmp
 from cmpcodec import oids
 from cmpcodec.asn1 import BitString
-from cmpcodec.authority import Delayed, create_signer
-from cmpcodec.authority.root import KEY_GENERATION
+from cmpcodec.authority import KEY_GENERATION, Delayed, create_signer
 from cmpcodec.authority.schema import extension
 from cmpcodec.enveloping import DeliveredKey, receive_key, recipient_for
 from cmpcodec.enveloping.generating import KEY_KINDS

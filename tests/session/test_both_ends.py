@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import cmpcodec as cmp
 from cmpcodec import oids
 from cmpcodec.adapters.driving import run
-from cmpcodec.authority import LocalAuthority, create_ca, create_signer
-from cmpcodec.authority.root import KEY_GENERATION
+from cmpcodec.authority import KEY_GENERATION, LocalAuthority, create_ca, create_signer
 from cmpcodec.authority.schema import extension
 from cmpcodec.client import CentralKey, Confirmation, ProofMethod, Settings, enroll, update_key
 from cmpcodec.client.certificates import facts

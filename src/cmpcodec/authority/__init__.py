@@ -9,10 +9,12 @@ from __future__ import annotations
 from .delayed import Delayed
 from .keys import KeyFileError, StoredCA, load_ca, load_certificates, load_key, open_ca, open_signer, save_ca, save_key
 from .local import LocalAuthority
-from .root import create_ca, create_signer
+from .root import KEY_GENERATION, MESSAGES, create_ca, create_signer
 from .rules import CertificateRules
 
 __all__ = [
+    "KEY_GENERATION",
+    "MESSAGES",
     "CertificateRules",
     "Delayed",
     "KeyFileError",

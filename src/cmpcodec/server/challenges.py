@@ -66,12 +66,12 @@ def prove(received: Received) -> Outcome:
 
 def _challenged(received: Received, message: PKIMessage) -> dict[int, SubjectPublicKeyInfo]:
     """The keys to send challenges for, by certReqId. What else is wrong with a request is told when it is decided."""
-    if message.body.name == "p10cr":
+    if message.body.name == "p10cr" or not any(map(_asks, message.body.value)):
         return {}
     found = {}
     for number, request in requests_of(received, message).items():
         assert isinstance(request, CertReqMsg)
-        if follows(request) != SubsequentMessage.CHALLENGE_RESP:
+        if not _asks(request):
             continue
         try:
             proof = verify_proof(request, policy=received.profile.policy)
@@ -80,6 +80,10 @@ def _challenged(received: Received, message: PKIMessage) -> dict[int, SubjectPub
             continue
         found[number] = proof.public_key
     return found
+
+
+def _asks(request: CertReqMsg) -> bool:
+    return follows(request) == SubsequentMessage.CHALLENGE_RESP
 
 
 def _failed(text: str, summary: Summary) -> Outcome:
