@@ -152,18 +152,16 @@ def _served(responder: Any, client: Client) -> Callable[[int], float]:
     handle = responder.handle
 
     def run(number: int) -> float:
-        spent = 0
-        for _ in range(number):
-            transaction = os.urandom(16)
-            request = client.ir(transaction)
-            start = thread_time_ns()
-            answer = handle(request)
-            spent += thread_time_ns() - start
-            request = client.cert_conf(transaction, answer)
-            start = thread_time_ns()
+        transactions = [os.urandom(16) for _ in range(number)]
+        requests = [client.ir(transaction) for transaction in transactions]
+        start = thread_time_ns()
+        answers = [handle(request) for request in requests]
+        spent = thread_time_ns() - start
+        requests = [client.cert_conf(*one) for one in zip(transactions, answers, strict=True)]
+        start = thread_time_ns()
+        for request in requests:
             handle(request)
-            spent += thread_time_ns() - start
-        return spent / number / 1000
+        return (spent + thread_time_ns() - start) / number / 1000
 
     run(3)
     return run

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from . import oids
@@ -120,9 +121,16 @@ class Certificate(TLV, tag=0x30):
         from cryptography import x509
 
         try:
-            return x509.load_der_x509_certificate(self.der)
-        except (ValueError, x509.InvalidVersion) as error:
+            return _load(self.der)
+        except (ValueError, x509.InvalidVersion, Warning) as error:  # a Warning: where warnings are made errors
             raise DecodeError(type(self).__name__, f"not an X.509 certificate ({error})", 0) from error
+
+
+@lru_cache(maxsize=64)  # who issues, verifies or confirms a certificate loads it more than once
+def _load(der: bytes) -> x509.Certificate:
+    from cryptography import x509
+
+    return x509.load_der_x509_certificate(der)
 
 
 class Version(IntEnum):

@@ -26,9 +26,17 @@ from ..pkix import (
     SubjectPublicKeyInfo,
     Version,
 )
-from ..protection.signatures import PrivateKey, PublicKey, load_public_key, sign
+from ..protection.signatures import (
+    PrivateKey,
+    PublicKey,
+    algorithm_for,
+    digest_for,
+    load_public_key,
+    read,
+    sign_with,
+)
 from ..server.ports import CertificateStatus, Issue, IssuedCertificate, Order, Refused
-from .building import digest_for, fresh_serial, key_identifier, opened, signed, time_for, time_of
+from .building import fresh_serial, key_identifier, opened, signed, time_for, time_of
 from .extensions import Chooser
 from .names import check_subject
 from .rules import CertificateRules
@@ -55,9 +63,9 @@ class LocalAuthority:
     """
 
     __slots__ = (
-        "_algorithm", "_authority_key", "_chain", "_chooser", "_digest",
-        "_folded_name", "_info", "_key", "_name", "_not_after",
-        "_not_before", "_rules",
+        "_algorithm", "_authority_key", "_chain", "_chooser", "_folded_name",
+        "_info", "_key", "_name", "_not_after", "_not_before",
+        "_rules",
     )  # fmt: skip
 
     def __init__(
@@ -68,8 +76,7 @@ class LocalAuthority:
         rules: CertificateRules = _DEFAULT_RULES,
     ) -> None:
         self._key = key
-        self._digest = digest_for(key)
-        self._algorithm = sign(key, b"", self._digest)[0]
+        self._algorithm = algorithm_for(key, digest_for(key))
         self._chain = (certificate, *chain)
         self._rules = rules
         content = opened(certificate).tbs_certificate
@@ -124,7 +131,7 @@ class LocalAuthority:
                 "extensions": extensions,
             }
         )
-        certificate = signed(content, self._key, self._digest)
+        certificate = signed(content, self._key)
         try:
             certificate.load()
         except DecodeError:  # an object identifier beyond all measure, for instance
@@ -155,8 +162,8 @@ class LocalAuthority:
                 "crl_extensions": [self._authority_key, extension(oids.ID_CE_CRL_NUMBER, number)],
             }
         )
-        algorithm, signature = sign(self._key, content.der, self._digest)
-        whole = SignedCertificateList(tbs_cert_list=content, signature_algorithm=algorithm, signature=signature)
+        signature = sign_with(self._key, read(self._algorithm), content.der)
+        whole = SignedCertificateList(tbs_cert_list=content, signature_algorithm=self._algorithm, signature=signature)
         return whole.der, next_update
 
     def _check_key(self, info: SubjectPublicKeyInfo) -> str:

@@ -35,12 +35,17 @@ _UNDERSTOOD: Final = frozenset(
 )
 
 
-class _Signed(Sequence):
+class Signed(Sequence):
     """A Certificate as a signature over octets. RFC 5280, 4.1.1."""
 
     tbs_certificate: TLV
     signature_algorithm: AlgorithmIdentifier
     signature: BitString
+
+
+def outside(certificate: Certificate) -> Signed:
+    """What is signed in a certificate, how, and the signature; DecodeError if that is not strict DER."""
+    return Signed.decode(certificate.der, limits=Limits(max_size=len(certificate.der)))
 
 
 class Opened:
@@ -110,7 +115,7 @@ class Opened:
 
         Raises UnsupportedAlgorithm if the policy admits the key or the signature not.
         """
-        signed = _Signed.decode(other.der, limits=Limits(max_size=len(other.der)))
+        signed = outside(other.certificate)
         scheme = read(signed.signature_algorithm)
         admit(scheme, policy)
         try:
@@ -123,7 +128,7 @@ class Opened:
 def opened(certificate: Certificate) -> Opened:
     """Read a certificate; ValueError if it is none, or not in strict DER."""
     try:
-        _Signed.decode(certificate.der, limits=Limits(max_size=len(certificate.der)))
+        outside(certificate)
         return Opened(certificate)
     except DecodeError:
         raise

@@ -159,10 +159,7 @@ class Responder:
         except DecodeError as error:
             text = str(error) if len(request) <= _EXPLAINED else "not a PKIMessage in DER, or beyond our limits"
             return self._unprotected(profile, now, PKIFailureInfo.BAD_DATA_FORMAT, text)
-        price = 0
-        if message.protection is not None:
-            price = self._nobody.credential.cost(message.header, profile.policy)
-        if hashes is not None and price > max(hashes, profile.policy.min_iterations):
+        if hashes is not None and self._price(message, profile) > max(hashes, profile.policy.min_iterations):
             return self._unprotected(profile, now, PKIFailureInfo.SYSTEM_UNAVAIL, _TOO_DEAR, message)
         claimant = None
         try:
@@ -173,7 +170,9 @@ class Responder:
             party = claimant.authenticated(signer)
         except ProtectionError as error:
             answer = self._turn_away(message, profile, now, error, claimant)
-            return replace(answer, vain_hashes=price) if isinstance(error, InvalidProtection) else answer
+            if isinstance(error, InvalidProtection):
+                return replace(answer, vain_hashes=self._price(message, profile))
+            return answer
         except Exception as error:  # the lookup failed: nobody was authenticated
             return self._failed(profile, now, error, message)
         try:
@@ -193,6 +192,10 @@ class Responder:
             credential=party.answering(header),
         )
         return _failure(der, fail_info, text, message=message, requester=party.identity, detail=detail)
+
+    def _price(self, message: PKIMessage, profile: Profile) -> int:
+        """What it costs to find out that the MAC of a message does not fit, in hashes of SHA-256."""
+        return 0 if message.protection is None else self._nobody.credential.cost(message.header, profile.policy)
 
     def _failed(self, profile: Profile, now: datetime, error: Exception, message: PKIMessage | None) -> Answer:
         """An unprotected systemFailure: something failed before anybody was authenticated."""
