@@ -102,6 +102,12 @@ class Name(SequenceOf[RelativeDistinguishedName], limit=64):
         """
         return ",".join("+".join(_rfc4514_attribute(one) for one in rdn) for rdn in reversed(tuple(self)))
 
+    def matches(self, other: Name) -> bool:
+        """Whether both name the same, in whatever string types and case. RFC 5280, 7.1."""
+        if self == other:
+            return True
+        return len(self) == len(other) and self.rfc4514().casefold() == other.rfc4514().casefold()
+
 
 class DirectoryString(Choice):
     """Text of a name, in one of five encodings; use utf8_string. RFC 5280, 4.1.2.4."""
@@ -118,19 +124,17 @@ class Certificate(TLV, tag=0x30):
 
     def load(self) -> x509.Certificate:
         """Hand the certificate to `cryptography`; DecodeError if that cannot read it."""
-        from cryptography import x509
-
-        try:
-            return _load(self.der)
-        except (ValueError, x509.InvalidVersion, Warning) as error:  # a Warning: where warnings are made errors
-            raise DecodeError(type(self).__name__, f"not an X.509 certificate ({error})", 0) from error
+        return _load(self.der, type(self).__name__)
 
 
-@lru_cache(maxsize=64)  # who issues, verifies or confirms a certificate loads it more than once
-def _load(der: bytes) -> x509.Certificate:
+@lru_cache(maxsize=32)  # who issues or verifies a certificate loads it more than once
+def _load(der: bytes, path: str) -> x509.Certificate:
     from cryptography import x509
 
-    return x509.load_der_x509_certificate(der)
+    try:
+        return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion, Warning) as error:  # a Warning: where warnings are made errors
+        raise DecodeError(path, f"not an X.509 certificate ({error})", 0) from error
 
 
 class Version(IntEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -126,7 +125,7 @@ def test_what_a_spent_budget_means() -> None:
 
 @pytest.mark.parametrize(("cost", "counts"), [(0, False), (500, False), (CHEAP, False), (CHEAP + 1, True)])
 def test_cheap_failures_spend_nothing(cost: int, counts: bool) -> None:
-    gateway = Gateway(FakeResponder(answer=replace(NOBODY, vain_hashes=cost)), failures=FailureBudget(1, 1))
+    gateway = Gateway(FakeResponder(answer=NOBODY._replace(vain_hashes=cost)), failures=FailureBudget(1, 1))
     admitted = admit(gateway, "a")
     assert isinstance(admitted, Admitted)
     for _ in range(1000):

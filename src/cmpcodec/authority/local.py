@@ -63,9 +63,8 @@ class LocalAuthority:
     """
 
     __slots__ = (
-        "_algorithm", "_authority_key", "_chain", "_chooser", "_folded_name",
-        "_info", "_key", "_name", "_not_after", "_not_before",
-        "_rules",
+        "_algorithm", "_authority_key", "_chain", "_chooser", "_info",
+        "_key", "_name", "_not_after", "_not_before", "_rules",
     )  # fmt: skip
 
     def __init__(
@@ -81,7 +80,6 @@ class LocalAuthority:
         self._rules = rules
         content = opened(certificate).tbs_certificate
         self._name = content.subject
-        self._folded_name = content.subject.rfc4514().casefold()
         self._info = content.subject_public_key_info
         check_ca(self._chain, key)
         self._not_before, self._not_after = time_of(content.validity.not_before), time_of(content.validity.not_after)
@@ -114,7 +112,7 @@ class LocalAuthority:
         subject = order.subject or _NULL_DN
         if len(subject):
             check_subject(subject, self._rules)
-            if subject.rfc4514().casefold() == self._folded_name:
+            if subject.matches(self._name):
                 raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "the subject is the name of the CA itself")
         subject_key = extension(oids.ID_CE_SUBJECT_KEY_IDENTIFIER, key_identifier(order.public_key))
         extensions, modified = self._chooser.choose(order.extensions, kind, subject_key, nameless=not len(subject))

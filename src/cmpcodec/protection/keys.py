@@ -6,6 +6,7 @@ file knows keys, neither signatures nor certificates.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -88,10 +89,14 @@ def load_public_key(info: SubjectPublicKeyInfo) -> PublicKey:
     if info.algorithm.algorithm not in _KEYS:
         raise UnsupportedAlgorithm(f"a public key of {name} cannot verify signatures here")
     try:
-        key = load_der_public_key(info.der)
+        return _load(info.der)
     except UNREADABLE as error:
         raise UnsupportedAlgorithm(f"the public key ({name}) cannot be read") from error
-    return usable(key)
+
+
+@lru_cache(maxsize=32)  # who verifies a proof of possession goes on to certify the key
+def _load(der: bytes) -> PublicKey:
+    return usable(load_der_public_key(der))
 
 
 def usable(key: object) -> PublicKey:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from ..cmp import PKIHeader, PKIMessage
 from ..errors import InvalidProtection, MissingProtection, UnsupportedAlgorithm, UntrustedSigner
-from ..pkix import Certificate, Name
+from ..pkix import Certificate
 from .certificates import Opened, opened
 from .core import Signer
 from .keys import PublicKey
@@ -181,7 +181,10 @@ class TrustedSigners:
             kid = header.sender_kid
             if kid is not None and one.key_identifier is not None and kid != one.key_identifier:
                 return False
-        return not self._check_sender or _same_name(header.sender.directory_name, one.subject)
+        if not self._check_sender:
+            return True
+        name = header.sender.directory_name
+        return name is not None and one.subject.matches(name)
 
     def _check_purpose(self, signer: Opened) -> None:
         if self._check_usage and signer.usage is not None and not signer.usage.digital_signature:
@@ -192,8 +195,3 @@ class TrustedSigners:
     def __repr__(self) -> str:
         names = ", ".join(one.text for one in chain(self._anchors.values(), self._signers.values()))
         return f"TrustedSigners({names})"
-
-
-def _same_name(found: Name | None, expected: Name) -> bool:
-    """Whether two names are the same, in whatever string types and case. RFC 5280, 7.1."""
-    return found is not None and (found == expected or found.rfc4514().casefold() == expected.rfc4514().casefold())

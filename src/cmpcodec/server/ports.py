@@ -8,7 +8,6 @@ knows no database, no key and no clock.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -66,8 +65,7 @@ class TransactionKey(NamedTuple):
     transaction_id: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuedCertificate:
+class IssuedCertificate(NamedTuple):
     """A certificate in the store. `issuer` and `serial` name it (RFC 5280, 4.1.2.2)."""
 
     issuer: bytes
@@ -94,8 +92,7 @@ class IssuedCertificate:
         return self.transaction.requester
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusMove:
+class StatusMove(NamedTuple):
     """One certificate's step from one of the statuses `since` to the status `to`."""
 
     issuer: bytes
@@ -121,8 +118,7 @@ class TransactionState(Enum):
     """Nothing more may come but the same messages again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(NamedTuple):
     """What the server remembers of a transaction.
 
     `version` counts its changes, from 1. `nonce` is the senderNonce of the last answer, which the next message has to
@@ -146,8 +142,7 @@ class Transaction:
     """Serial number of the certificate that is revoked as superseded once the new one is confirmed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """All that one message changes; it happens completely or not at all.
 
     A transaction of version 1 must not exist yet; one of version n + 1 replaces version n. The answer is kept under the
@@ -161,8 +156,7 @@ class Change:
     moves: Sequence[StatusMove] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCRL:
+class StoredCRL(NamedTuple):
     """The newest CRL of an issuer, and the count of `revocations` that it was made from.
 
     `signer` is the SHA-256 of the CA's certificate: a CA that gets a new key under its old name has no CRL yet.
@@ -241,8 +235,7 @@ class Store(Protocol):
 # --- The authority ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """A certificate that an authenticated requester may have, as far as the protocol is concerned.
 
     The server has verified the protection and the proof of possession; whether and what to issue is the authority's
@@ -255,16 +248,15 @@ class Order:
     cert_req_id: int
     subject: Name | None
     public_key: SubjectPublicKeyInfo
+    asked_at: datetime
+    """When the request first arrived: for delayed orders this lies before now."""
     extensions: Extensions | None = None
     validity: OptionalValidity | None = None
     replaces: IssuedCertificate | None = None
     """The certificate that a kur renews."""
-    asked_at: datetime
-    """When the request first arrived: for delayed orders this lies before now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """What the authority issued: the certificate, and whether it differs from what was asked (grantedWithMods)."""
 
     certificate: Certificate
@@ -304,8 +296,7 @@ class Authority(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the server answers, and what one may log or count about it. No part of it is secret.
 
     `fail_info` and `text` say why a request failed; `detail` is for the operator alone. All text may hold what a
@@ -327,7 +318,7 @@ class Answer:
     transaction_id: bytes | None = None
     repeated: bool = False
     """Whether this is the stored answer to a message that came again."""
-    serials: tuple[int, ...] = field(default=())
+    serials: tuple[int, ...] = ()
     """Serial numbers of the certificates in question."""
     vain_hashes: int = 0
     """What it cost to find out that nobody can be authenticated, in hashes of SHA-256."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, cast
@@ -171,7 +170,7 @@ class Responder:
         except ProtectionError as error:
             answer = self._turn_away(message, profile, now, error, claimant)
             if isinstance(error, InvalidProtection):
-                return replace(answer, vain_hashes=self._price(message, profile))
+                return answer._replace(vain_hashes=self._price(message, profile))
             return answer
         except Exception as error:  # the lookup failed: nobody was authenticated
             return self._failed(profile, now, error, message)
