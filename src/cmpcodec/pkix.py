@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from . import oids
@@ -124,17 +123,12 @@ class Certificate(TLV, tag=0x30):
 
     def load(self) -> x509.Certificate:
         """Hand the certificate to `cryptography`; DecodeError if that cannot read it."""
-        return _load(self.der, type(self).__name__)
+        from cryptography import x509
 
-
-@lru_cache(maxsize=32)  # who issues or verifies a certificate loads it more than once
-def _load(der: bytes, path: str) -> x509.Certificate:
-    from cryptography import x509
-
-    try:
-        return x509.load_der_x509_certificate(der)
-    except (ValueError, x509.InvalidVersion, Warning) as error:  # a Warning: where warnings are made errors
-        raise DecodeError(path, f"not an X.509 certificate ({error})", 0) from error
+        try:
+            return x509.load_der_x509_certificate(self.der)
+        except (ValueError, x509.InvalidVersion, Warning) as error:  # a Warning: where warnings are made errors
+            raise DecodeError(type(self).__name__, f"not an X.509 certificate ({error})", 0) from error
 
 
 class Version(IntEnum):

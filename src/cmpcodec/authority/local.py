@@ -131,12 +131,12 @@ class LocalAuthority:
         )
         certificate = signed(content, self._key)
         try:
-            certificate.load()
+            loaded = certificate.load()
         except DecodeError:  # an object identifier beyond all measure, for instance
             raise Refused(
                 PKIFailureInfo.BAD_CERT_TEMPLATE, "what is asked for would make a certificate that others cannot read"
             ) from None
-        return Issue(certificate, modified or clipped)
+        return Issue(certificate, modified or clipped, loaded)
 
     def revoke(self, certificate: IssuedCertificate, reason: int | None, now: datetime, asked_at: datetime) -> None:
         """Consent, if the certificate is of this authority and the reason is one of RFC 5280; raises Refused if not."""

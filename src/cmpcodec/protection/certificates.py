@@ -17,6 +17,7 @@ from ..pkix import AlgorithmIdentifier, Certificate, Name
 from .keys import UNREADABLE, PublicKey, usable
 from .policy import ProtectionPolicy
 from .signatures import admit, admit_key, read, verify_with
+from .spending import Spending
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
@@ -110,16 +111,18 @@ class Opened:
         admit_key(key, policy)
         return key
 
-    def issued(self, other: Opened, policy: ProtectionPolicy) -> bool:
+    def issued(self, other: Opened, policy: ProtectionPolicy, spending: Spending) -> bool:
         """Whether the key of this certificate made the signature of the other one; one signature is computed.
 
-        Raises UnsupportedAlgorithm if the policy admits the key or the signature not.
+        Raises UnsupportedAlgorithm if the policy admits the key or the signature not, TooCostly as `spending` says.
         """
         signed = outside(other.certificate)
         scheme = read(signed.signature_algorithm)
         admit(scheme, policy)
+        key = self.public_key(policy)
+        spending.verify(key)
         try:
-            verify_with(self.public_key(policy), scheme, signed.tbs_certificate.der, signed.signature)
+            verify_with(key, scheme, signed.tbs_certificate.der, signed.signature)
         except InvalidProtection:
             return False
         return True

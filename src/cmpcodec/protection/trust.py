@@ -14,14 +14,15 @@ from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from ..cmp import PKIHeader, PKIMessage
-from ..errors import InvalidProtection, MissingProtection, UnsupportedAlgorithm, UntrustedSigner
+from ..errors import InvalidProtection, MissingProtection, ProtectionError, UnsupportedAlgorithm, UntrustedSigner
 from ..pkix import Certificate
 from .certificates import Opened, opened
 from .core import Signer
-from .keys import PublicKey
+from .keys import PublicKey, cost
 from .paths import find_path
 from .policy import ProtectionPolicy
 from .signatures import Scheme, admit, read, verify_with
+from .spending import Spending
 
 MAX_EXTRA_CERTS: Final = 32
 """So many of extraCerts are looked at."""
@@ -89,7 +90,8 @@ class TrustedSigners:
 
         Raises UnsupportedAlgorithm before anything is computed if it is no signature that the policy admits,
         InvalidProtection if no certificate of the sender is there or the signature does not fit, UntrustedSigner if it
-        fits, but is not trusted; TypeError or ValueError without an aware datetime.
+        fits, but is not trusted (TooCostly: not within the policy's bound); TypeError or ValueError without an aware
+        datetime. Their `hashes` tell what it cost.
         """
         if time is None:
             raise TypeError("time: a signature cannot be verified without it; give verify() an aware datetime")
@@ -100,17 +102,22 @@ class TrustedSigners:
         scheme = read(message.header.protection_alg)
         admit(scheme, policy)
         known = self._remembered(message, policy, time)
-        if known is not None:
+        spending = Spending(policy.max_signature_hashes)
+        try:
+            if known is None:
+                return self._judged(message, scheme, octets, policy, time, spending)
             verify_with(known.key, scheme, octets, message.protection)
-            return known.signer
-        return self._judged(message, scheme, octets, policy, time)
+        except ProtectionError as error:
+            error.hashes = spending.spent if known is None else cost(known.key)
+            raise
+        return known.signer
 
     # --- signers that are known already ---
 
     def _remembered(self, message: PKIMessage, policy: ProtectionPolicy, time: datetime) -> _Known | None:
         """The signer, if it is the first of extraCerts, as RFC 9483, 3.3 wants it, and its path is known and holds."""
         extra = message.extra_certs
-        which = (extra[0].der if extra else b"", policy)
+        which = (extra[0].der if extra else b"", policy._replace(max_signature_hashes=0))
         known = self._known.get(which)
         if (
             known is None
@@ -124,7 +131,7 @@ class TrustedSigners:
 
     def _remember(self, policy: ProtectionPolicy, known: _Known) -> None:
         if self._size > 0:
-            self._known[known.opened.der, policy] = known
+            self._known[known.opened.der, policy._replace(max_signature_hashes=0)] = known
             while len(self._known) > self._size:
                 with suppress(KeyError):  # another thread was quicker
                     self._known.popitem(last=False)
@@ -132,27 +139,41 @@ class TrustedSigners:
     # --- all others ---
 
     def _judged(
-        self, message: PKIMessage, scheme: Scheme, octets: bytes, policy: ProtectionPolicy, time: datetime
+        self,
+        message: PKIMessage,
+        scheme: Scheme,
+        octets: bytes,
+        policy: ProtectionPolicy,
+        time: datetime,
+        spending: Spending,
     ) -> Signer:
-        extra = {one.der: one for one in self._read(message)}
-        who, key = self._who_signed(message, extra, scheme, octets, policy)
+        extra = {one.der: one for one in self._read(message, spending)}
+        who, key = self._who_signed(message, extra, scheme, octets, policy, spending)
         self._check_purpose(who)
         if who.der in self._signers:
-            path = find_path(who, self._signers, (), policy, time)
+            path = find_path(who, self._signers, (), policy, time, spending)
         else:
-            path = find_path(who, self._anchors, (*self._untrusted.values(), *extra.values()), policy, time)
+            others = (*self._untrusted.values(), *extra.values())
+            path = find_path(who, self._anchors, others, policy, time, spending)
         signer = Signer(who.certificate, tuple(one.certificate for one in path.certificates[1:]))
         self._remember(policy, _Known(who, key, path.not_before, path.not_after, signer))
         return signer
 
-    def _read(self, message: PKIMessage) -> Iterator[Opened]:
+    def _read(self, message: PKIMessage, spending: Spending) -> Iterator[Opened]:
         """Of extraCerts, those that can be read."""
         for one in islice(message.extra_certs or (), MAX_EXTRA_CERTS):
+            spending.read()
             with suppress(ValueError):
                 yield opened(Certificate(one.der))
 
     def _who_signed(
-        self, message: PKIMessage, extra: dict[bytes, Opened], scheme: Scheme, octets: bytes, policy: ProtectionPolicy
+        self,
+        message: PKIMessage,
+        extra: dict[bytes, Opened],
+        scheme: Scheme,
+        octets: bytes,
+        policy: ProtectionPolicy,
+        spending: Spending,
     ) -> tuple[Opened, PublicKey]:
         """The certificate among those of the sender whose key made the signature, and the key."""
         assert message.protection is not None
@@ -162,6 +183,7 @@ class TrustedSigners:
         for one in meant[:MAX_CANDIDATES]:
             try:
                 key = one.public_key(policy)
+                spending.verify(key)
                 verify_with(key, scheme, octets, message.protection)
             except InvalidProtection:
                 continue

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..cmp import PKIFailureInfo
 from ..crmf import OptionalValidity
 from ..pkix import Certificate, Extensions, Name, SubjectPublicKeyInfo
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 class Refused(Exception):
@@ -261,6 +264,8 @@ class Issue(NamedTuple):
 
     certificate: Certificate
     modified: bool = False
+    loaded: x509.Certificate | None = None
+    """The same certificate as `cryptography` read it, if the authority had it read."""
 
 
 class Authority(Protocol):

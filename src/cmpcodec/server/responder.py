@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from ..asn1 import Limits
 from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
-from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError
+from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError, TooCostly
 from ..messages import fresh_octets
 from ..protection import Protector, verify
 from . import confirmation, polling, requests
@@ -101,8 +101,9 @@ class Responder:
     def respond(self, request: bytes, profile: str, hashes: int | None = None) -> Answer:
         """The answer to a message, and what to log of it; whatever the bytes are, it is a PKIMessage.
 
-        `hashes`: the most, of SHA-256, that its PasswordBasedMac may cost, though never less than what the profile's
-        policy has for its least; dearer messages are answered systemUnavail. None leaves it to the policy.
+        `hashes`: the most, of SHA-256, that its MAC or its signatures may cost, though never less than the profile's
+        min_iterations, or than one signature of a signer that is known already; dearer messages are answered
+        systemUnavail. None leaves it to the policy.
 
         Raises KeyError for the name of no profile, and nothing else: failures of store or authority make an answer of
         systemFailure, with the reason in `detail`.
@@ -161,17 +162,22 @@ class Responder:
         if hashes is not None and self._price(message, profile) > max(hashes, profile.policy.min_iterations):
             return self._unprotected(profile, now, PKIFailureInfo.SYSTEM_UNAVAIL, _TOO_DEAR, message)
         claimant = None
+        policy = profile.policy
+        if hashes is not None:
+            policy = policy._replace(max_signature_hashes=min(hashes, policy.max_signature_hashes))
         try:
             claimant = profile.lookup(message.header)
-            signer = verify(message, (claimant or self._nobody).credential, profile.policy, time=now)
+            signer = verify(message, (claimant or self._nobody).credential, policy, time=now)
             if claimant is None:  # somebody guessed 256 random bits
                 raise InvalidProtection
             party = claimant.authenticated(signer)
         except ProtectionError as error:
-            answer = self._turn_away(message, profile, now, error, claimant)
-            if isinstance(error, InvalidProtection):
-                return answer._replace(vain_hashes=self._price(message, profile))
-            return answer
+            if hashes is not None and isinstance(error, TooCostly):
+                answer = self._unprotected(profile, now, PKIFailureInfo.SYSTEM_UNAVAIL, _TOO_DEAR, message)
+            else:
+                answer = self._turn_away(message, profile, now, error, claimant)
+            wrong = self._price(message, profile) if isinstance(error, InvalidProtection) else 0
+            return answer._replace(vain_hashes=wrong + error.hashes)
         except Exception as error:  # the lookup failed: nobody was authenticated
             return self._failed(profile, now, error, message)
         try:
