@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-_WIDTH, _LEFT, _RIGHT = 840, 214, 74
-_BAR, _GAP, _PANEL = 20, 6, 62
+WIDTH, LEFT, RIGHT = 840, 214, 74
+BAR, GAP, PANEL = 20, 6, 62
 _SHORT = {
     "cython": "cmpcodec, Cython",
     "python": "cmpcodec, pure Python",
@@ -36,7 +36,7 @@ _CAVEATS = (
     "asn1crypto decodes lazily, so it is left out of the first panel.",
 )
 
-_STYLE = """
+STYLE = """
 text { font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }
 .title { font-size: 17px; font-weight: 600; }
 .panel { font-size: 14px; font-weight: 600; }
@@ -83,7 +83,7 @@ def draw(results: dict[str, Any]) -> str:
     y = 64
     for name, baseline, speeds in shown:
         parts.append(_panel(name, baseline, speeds, y, scale))
-        y += _PANEL + len(speeds) * (_BAR + _GAP)
+        y += PANEL + len(speeds) * (BAR + GAP)
     described = "; ".join(
         f"{name}: " + ", ".join(f"{_SHORT.get(who, who)} {_ratio(speed)}" for who, speed in speeds)
         for name, _, speeds in shown
@@ -96,11 +96,11 @@ def draw(results: dict[str, Any]) -> str:
     title = f"One CMP message: an ir of {_thousands(size)} bytes with an RSA-2048 key"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" width="{_WIDTH}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" '
             f'height="{y}" role="img" aria-labelledby="title desc">',
             f'<title id="title">Speed of codecs. {escape(title)}, logarithmic scale</title>',
             f'<desc id="desc">{escape(described)}</desc>',
-            f"<style>{_STYLE}</style>",
+            f"<style>{STYLE}</style>",
             f'<text class="title" x="16" y="28">{escape(title)}</text>',
             f'<text class="small" x="16" y="46">{_SUBTITLE}</text>',
             *parts,
@@ -118,7 +118,7 @@ class _Scale:
         self.ticks = [10**power for power in range(math.ceil(math.log10(longest)) + 1) if 10**power <= longest]
 
     def width(self, speed: float) -> float:
-        return (_WIDTH - _LEFT - _RIGHT) * (math.log10(speed) - self._start) / self._decades
+        return (WIDTH - LEFT - RIGHT) * (math.log10(speed) - self._start) / self._decades
 
 
 def _speeds(row: dict[str, Any], baseline: str, hidden: tuple[str, ...]) -> list[tuple[str, float]]:
@@ -136,27 +136,27 @@ def _ratio(speed: float) -> str:
 
 
 def _panel(title: str, baseline: str, speeds: list[tuple[str, float]], y: int, scale: _Scale) -> str:
-    top, bottom = y + 22, y + 22 + len(speeds) * (_BAR + _GAP)
+    top, bottom = y + 22, y + 22 + len(speeds) * (BAR + GAP)
     base = _SHORT[baseline]
     lines = [
         f'<text class="panel" x="16" y="{y + 12}">{escape(title)}</text>',
-        f'<text class="small" x="{_WIDTH - 16}" y="{y + 12}" text-anchor="end">{escape(base)} = 1</text>',
+        f'<text class="small" x="{WIDTH - 16}" y="{y + 12}" text-anchor="end">{escape(base)} = 1</text>',
     ]
     for tick in scale.ticks:
-        x = _LEFT + scale.width(tick)
+        x = LEFT + scale.width(tick)
         lines.append(f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>')
         shown = _thousands(tick)
         lines.append(f'<text class="small" x="{x:.1f}" y="{bottom + 13}" text-anchor="middle">{shown}</text>')
     for index, (who, speed) in enumerate(speeds):
-        at = top + 3 + index * (_BAR + _GAP)
+        at = top + 3 + index * (BAR + GAP)
         style = {"cython": "ours", "python": "slow"}.get(who, "peer")
         width = scale.width(speed)
-        middle = at + _BAR - 5.5
+        middle = at + BAR - 5.5
         name = escape(_SHORT.get(who, who))
         lines += [
-            f'<text class="name" x="{_LEFT - 10}" y="{middle}" text-anchor="end">{name}</text>',
-            f'<rect class="{style}" x="{_LEFT}" y="{at}" width="{width:.1f}" height="{_BAR}" rx="2"/>',
-            f'<text class="value" x="{_LEFT + width + 6:.1f}" y="{middle}">{_ratio(speed)}</text>',
+            f'<text class="name" x="{LEFT - 10}" y="{middle}" text-anchor="end">{name}</text>',
+            f'<rect class="{style}" x="{LEFT}" y="{at}" width="{width:.1f}" height="{BAR}" rx="2"/>',
+            f'<text class="value" x="{LEFT + width + 6:.1f}" y="{middle}">{_ratio(speed)}</text>',
         ]
     return "\n".join(lines)
 

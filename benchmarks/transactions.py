@@ -3,11 +3,13 @@
     python -m benchmarks.transactions [--quick] [--write | --no-write]
 
 The client of these transactions is OpenSSL's in all that matters: RSA-2048 key, PasswordBasedMac of 500 x SHA-256
-with HMAC-SHA1. Its work is not timed. The floor is four such MACs, the verification of the proof of possession and the
-signature of the certificate, called bare on keys that lie ready. Time is CPU time of the thread, best of several
-rounds, floor and servers in turn; each engine runs in a process of its own. Over HTTP the whole process of
-`cmpcodec serve` stands beside the mock server of `openssl cmp`, which hands out one certificate that it was given,
-signs nothing and keeps nothing.
+with HMAC-SHA1. Its messages are made before, or between, and not timed. The floor is four such MACs, the verification
+of the proof of possession and the signature of the certificate, called bare on keys that lie ready. What it costs to
+keep anything stands beside it: two transactions of bare SQLite with the same settings, one row of an answer's size
+each. Measured is CPU time of the thread, user and system, which counts no waiting for the disk; the time on the wall
+stands beside it. Best of several rounds, floor and servers in turn; each engine runs in a process of its own. Over HTTP
+the whole process of `cmpcodec serve` stands beside the mock server of `openssl cmp`, which hands out one certificate
+that it was given, signs nothing and keeps nothing.
 """
 
 from __future__ import annotations
@@ -24,13 +26,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from time import thread_time_ns
+from time import perf_counter_ns, thread_time_ns
 from typing import Any
+
+from benchmarks.transactions_chart import draw
 
 ENGINES = ("cython", "python")
 SECRET = b"mySecret"
 _DOCS = Path(__file__).parent.parent / "docs"
 _TARGETS = {"memory": 2.0, "SQLite": 3.0}
+_COMMITS = "two commits"
 
 
 def main() -> int:
@@ -39,7 +44,7 @@ def main() -> int:
         prog="python -m benchmarks.transactions", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds; some ten seconds")
-    parser.add_argument("--write", action=argparse.BooleanOptionalAction, help="write docs/transactions.json")
+    parser.add_argument("--write", action=argparse.BooleanOptionalAction, help="write docs/transactions.json and .svg")
     parser.add_argument("--one-engine", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one_engine:
@@ -60,7 +65,8 @@ def main() -> int:
     _print(found)
     if options.write if options.write is not None else not options.quick:
         (_DOCS / "transactions.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        print("\nwrote docs/transactions.json")
+        (_DOCS / "transactions.svg").write_text(draw(found), encoding="utf-8")
+        print("\nwrote docs/transactions.json and docs/transactions.svg")
     return 0
 
 
@@ -121,14 +127,14 @@ class Client:
 # --- Inside one process ---
 
 
-def measure(rounds: int, transactions: int) -> dict[str, dict[str, float]]:
-    """Microseconds by CA and by what was timed: "floor", "memory", "SQLite"."""
+def measure(rounds: int, transactions: int) -> dict[str, dict[str, dict[str, float]]]:
+    """By CA and by what was timed ("floor", "two commits", "memory", "SQLite"): microseconds "cpu" and "wall"."""
     from cmpcodec.authority import LocalAuthority, create_ca
     from cmpcodec.server import Profile, Responder, SharedSecrets
     from cmpcodec.store import MemoryStore, SQLiteStore
 
     client = Client.create()
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         for kind, title in (("ec-p256", "EC P-256"), ("rsa-2048", "RSA-2048")):
             key, certificate = create_ca("CN=Benchmark CA", kind)
@@ -136,40 +142,88 @@ def measure(rounds: int, transactions: int) -> dict[str, dict[str, float]]:
                 name="p", authority=LocalAuthority(key, certificate), lookup=SharedSecrets({}, default=SECRET)
             )
             stores = {"memory": MemoryStore(), "SQLite": SQLiteStore(Path(folder) / f"{kind}.sqlite")}
-            timed: dict[str, Callable[[int], float]] = {"floor": _floor(key, client)}
+            timed = {"floor": _floor(key, client), _COMMITS: _commits(Path(folder) / f"{kind}.bare", stack)}
             for name, store in stores.items():
                 stack.callback(store.close)
                 timed[name] = _served(Responder([profile], store), client)
-            best = dict.fromkeys(timed, float("inf"))
+            best = {name: {"cpu": float("inf"), "wall": float("inf")} for name in timed}
             for _ in range(rounds):
                 for name, run in timed.items():
-                    best[name] = min(best[name], run(transactions))
+                    spent = run(transactions)
+                    for clock, least in best[name].items():
+                        best[name][clock] = min(least, spent[clock])
             found[title] = best
     return found
 
 
-def _served(responder: Any, client: Client) -> Callable[[int], float]:
+class _Watch:
+    """Adds up what the thread spends between `start` and `stop`."""
+
+    def __init__(self) -> None:
+        self._spent = [0, 0]
+
+    def start(self) -> None:
+        self._since = thread_time_ns(), perf_counter_ns()
+
+    def stop(self) -> None:
+        for which, now in enumerate((thread_time_ns(), perf_counter_ns())):
+            self._spent[which] += now - self._since[which]
+
+    def microseconds(self, number: int) -> dict[str, float]:
+        """For each of so many."""
+        return {name: spent / number / 1000 for name, spent in zip(("cpu", "wall"), self._spent, strict=True)}
+
+
+Run = Callable[[int], dict[str, float]]
+
+
+def _served(responder: Any, client: Client) -> Run:
     handle = responder.handle
 
-    def run(number: int) -> float:
-        spent = 0
-        for _ in range(number):
-            transaction = os.urandom(16)
-            request = client.ir(transaction)
-            start = thread_time_ns()
-            answer = handle(request)
-            spent += thread_time_ns() - start
-            request = client.cert_conf(transaction, answer)
-            start = thread_time_ns()
+    def run(number: int) -> dict[str, float]:
+        watch = _Watch()
+        transactions = [os.urandom(16) for _ in range(number)]
+        requests = [client.ir(transaction) for transaction in transactions]
+        watch.start()
+        answers = [handle(request) for request in requests]
+        watch.stop()
+        requests = [client.cert_conf(*one) for one in zip(transactions, answers, strict=True)]
+        watch.start()
+        for request in requests:
             handle(request)
-            spent += thread_time_ns() - start
-        return spent / number / 1000
+        watch.stop()
+        return watch.microseconds(number)
 
     run(3)
     return run
 
 
-def _floor(ca_key: Any, client: Client) -> Callable[[int], float]:
+def _commits(path: Path, stack: ExitStack) -> Run:
+    """Two durable transactions of bare SQLite, set as our store sets it: one row of an answer's size in each."""
+    import sqlite3
+
+    connection = sqlite3.connect(path, isolation_level=None)
+    stack.callback(connection.close)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE bare (id INTEGER PRIMARY KEY, answer BLOB)")
+    answer = os.urandom(1500)
+
+    def run(number: int) -> dict[str, float]:
+        watch = _Watch()
+        watch.start()
+        for _ in range(2 * number):
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("INSERT INTO bare (answer) VALUES (?)", (answer,))
+            connection.execute("COMMIT")
+        watch.stop()
+        return watch.microseconds(number)
+
+    run(3)
+    return run
+
+
+def _floor(ca_key: Any, client: Client) -> Run:
     """Four MACs with their derivation, one verification, one signature: on ready keys, the fastest way there is."""
     from benchmarks.pbm import ITERATIONS, SALT, TEXT
     from cmpcodec._engine import pbm_key
@@ -184,14 +238,16 @@ def _floor(ca_key: Any, client: Client) -> Callable[[int], float]:
     octets, signature = request.cert_req.der, request.popo.signature.signature.data
     certificate = os.urandom(700)
 
-    def run(number: int) -> float:
-        start = thread_time_ns()
+    def run(number: int) -> dict[str, float]:
+        watch = _Watch()
+        watch.start()
         for _ in range(number):
             for _ in range(4):
                 hmac.digest(pbm_key(SECRET, SALT, "sha256", ITERATIONS), TEXT, "sha1")
             public.verify(signature, octets, padding.PKCS1v15(), SHA256())
             sign(ca_key, certificate)
-        return (thread_time_ns() - start) / number / 1000
+        watch.stop()
+        return watch.microseconds(number)
 
     return run
 
@@ -302,27 +358,31 @@ def _cpu(process: int) -> float:
 # --- Output ---
 
 
-def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str, float, float, bool | None]]:
+def rows(found: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[str, float], float, bool | None]]:
+    """Engine, CA, store, times, how many times the floor that is, and whether the target (of Cython) is met."""
     for engine, by_ca in found["engines"].items():
         for ca, times in by_ca.items():
             for store, target in _TARGETS.items():
-                ratio = times[store] / times["floor"]
+                ratio = times[store]["cpu"] / times["floor"]["cpu"]
                 yield engine, ca, store, times[store], ratio, ratio <= target if engine == "cython" else None
 
 
 def _print(found: dict[str, Any]) -> None:
     print("ir -> ip -> certConf -> pkiConf, CPU of the server without HTTP, best round")
-    print(f"{'engine':8} {'CA':10} {'store':8} {'us':>8} {'x floor':>8}")
-    for engine, ca, store, spent, ratio, met in _rows(found):
+    print(f"{'engine':8} {'CA':10} {'store':12} {'CPU us':>8} {'x floor':>8} {'wall us':>8}")
+    for engine, ca, store, spent, ratio, met in rows(found):
         verdict = "" if met is None else f"  at most {_TARGETS[store]:g}: {'met' if met else 'missed'}"
-        print(f"{engine:8} {ca:10} {store:8} {spent:8.0f} {ratio:8.2f}{verdict}")
+        print(f"{engine:8} {ca:10} {store:12} {spent['cpu']:8.0f} {ratio:8.2f} {spent['wall']:8.0f}{verdict}")
     for engine, by_ca in found["engines"].items():
-        print(f"floor ({engine}): " + ", ".join(f"{ca} {times['floor']:.0f} us" for ca, times in by_ca.items()))
+        for ca, times in by_ca.items():
+            for name in ("floor", _COMMITS):
+                share = times[name]["cpu"] / times["floor"]["cpu"]
+                print(f"{engine:8} {ca:10} {name:12} {times[name]['cpu']:8.0f} {share:8.2f} {times[name]['wall']:8.0f}")
     if found["http"] is None:
         print("over HTTP: not measured, no network namespace could be made (unshare -rn)")
     else:
         print(
-            "over HTTP, the whole process: "
+            "over HTTP, CPU of the whole process: "
             + ", ".join(f"{name} {spent:.0f} us" for name, spent in found["http"].items())
         )
 

@@ -8,6 +8,7 @@
     |   |-- MissingProtection         it carries no protection at all
     |   |-- InvalidProtection         secret, message or protection do not match
     |   |-- UntrustedSigner           the signature fits, but nobody vouches for who made it
+    |   |   `-- TooCostly             ... within what finding that out may cost
     |   `-- UnsupportedAlgorithm      refused before any computation
     |-- DecryptionError               what was encrypted for us cannot be read
     |-- PopError                      nobody has shown to possess the private key
@@ -121,9 +122,13 @@ class EncodeError(CMPError, ValueError):
 
 
 class ProtectionError(CMPError):
-    """The protection of a message could not be confirmed: treat the message as not authentic."""
+    """The protection of a message could not be confirmed: treat the message as not authentic.
+
+    `hashes` is what signatures and certificates cost until that was known, in hashes of SHA-256; 0 for a MAC.
+    """
 
     fail_info: ClassVar[str] = "BAD_MESSAGE_CHECK"
+    hashes: int = 0
 
 
 class MissingProtection(ProtectionError):
@@ -138,6 +143,10 @@ class UntrustedSigner(ProtectionError):
     """A signature that fits, by somebody whose certificate leads to no trust anchor or may not be used for it."""
 
     fail_info: ClassVar[str] = "SIGNER_NOT_TRUSTED"
+
+
+class TooCostly(UntrustedSigner):
+    """Signatures that cost more than the policy admits; the rest of them was not verified."""
 
 
 class UnsupportedAlgorithm(ProtectionError):

@@ -101,6 +101,12 @@ class Name(SequenceOf[RelativeDistinguishedName], limit=64):
         """
         return ",".join("+".join(_rfc4514_attribute(one) for one in rdn) for rdn in reversed(tuple(self)))
 
+    def matches(self, other: Name) -> bool:
+        """Whether both name the same, in whatever string types and case. RFC 5280, 7.1."""
+        if self == other:
+            return True
+        return len(self) == len(other) and self.rfc4514().casefold() == other.rfc4514().casefold()
+
 
 class DirectoryString(Choice):
     """Text of a name, in one of five encodings; use utf8_string. RFC 5280, 4.1.2.4."""
@@ -121,7 +127,7 @@ class Certificate(TLV, tag=0x30):
 
         try:
             return x509.load_der_x509_certificate(self.der)
-        except (ValueError, x509.InvalidVersion) as error:
+        except (ValueError, x509.InvalidVersion, Warning) as error:  # a Warning: where warnings are made errors
             raise DecodeError(type(self).__name__, f"not an X.509 certificate ({error})", 0) from error
 
 

@@ -245,7 +245,7 @@ def crafted(constraints: BasicConstraints | None, usage: KeyUsage | None, subjec
     if usage is not None:
         extensions.append(extension(oids.ID_CE_KEY_USAGE, usage, critical=True))
     content = content.replace(extensions=extensions or None, subject=subject, signature=sign(key, b"")[0])
-    return signed(content, key, "sha256")
+    return signed(content, key)
 
 
 CA_USAGE = KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN
@@ -293,9 +293,8 @@ def test_chain(tmp_path: Path) -> None:
             ]
         ),
         root_key,
-        "sha256",
     )
-    issuing = signed(content.replace(issuer=above.subject), root_key, "sha256")
+    issuing = signed(content.replace(issuer=above.subject), root_key)
     own = LocalAuthority(key, issuing, [root_two])
     assert own.chain == (issuing, root_two)
     made = own.issue(order(), NOW).certificate

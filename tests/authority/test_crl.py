@@ -100,9 +100,7 @@ def test_openssl_follows_it(algorithm: str, tmp_path: Path) -> None:
 def test_large_crl() -> None:
     own = authority()
     one = issued(own.issue(order(), NOW).certificate, reason=1)
-    fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
-    entries = (type(one)(**(fields | {"serial": serial})) for serial in range(1, 20_001))
-    der, _ = own.sign_crl(list(entries), 1, NOW)
+    der, _ = own.sign_crl([one._replace(serial=serial) for serial in range(1, 20_001)], 1, NOW)
     assert len(der) > 256 * 1024, "longer than any message that we read"
     assert len(x509.load_der_x509_crl(der)) == 20_000
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import cmpcodec as cmp
 from cmpcodec import oids
 from cmpcodec.adapters.settings import Table
 from cmpcodec.asn1 import BitString
+from cmpcodec.authority import create_signer
 from cmpcodec.cmp import PKIFailureInfo
 from cmpcodec.crmf import PBMParameter
 from cmpcodec.http.asgi import ASGIApp
@@ -19,7 +19,9 @@ from cmpcodec.http.limits import CHEAP, ServerLimits
 from cmpcodec.http.sources import MOST_SOURCES, FailureBudget, source_of
 from cmpcodec.http.wsgi import WSGIApp
 from cmpcodec.pkix import AlgorithmIdentifier
-from cmpcodec.protection import pbm
+from cmpcodec.protection import certificates, pbm
+from cmpcodec.protection.signatures import verify_with
+from cmpcodec.server import SigningParties
 from cmpcodec.server.ports import Answer
 from cmpcodec.store import MemoryStore
 from tests.http.support import (
@@ -33,7 +35,8 @@ from tests.http.support import (
 )
 from tests.http.test_asgi import ask, body
 from tests.http.test_wsgi import call
-from tests.server.support import SECRET, Device, cert_request
+from tests.protection.pki import DAY, Owner, ca, owner
+from tests.server.support import CA_CERTIFICATE, CA_KEY, SECRET, START, Device, cert_request
 from tests.server.support import Server as RealServer
 
 NOBODY = Answer(der=b"no", request="ir", status=2, fail_info=PKIFailureInfo.BAD_MESSAGE_CHECK, vain_hashes=100_000)
@@ -126,7 +129,7 @@ def test_what_a_spent_budget_means() -> None:
 
 @pytest.mark.parametrize(("cost", "counts"), [(0, False), (500, False), (CHEAP, False), (CHEAP + 1, True)])
 def test_cheap_failures_spend_nothing(cost: int, counts: bool) -> None:
-    gateway = Gateway(FakeResponder(answer=replace(NOBODY, vain_hashes=cost)), failures=FailureBudget(1, 1))
+    gateway = Gateway(FakeResponder(answer=NOBODY._replace(vain_hashes=cost)), failures=FailureBudget(1, 1))
     admitted = admit(gateway, "a")
     assert isinstance(admitted, Admitted)
     for _ in range(1000):
@@ -213,6 +216,47 @@ def test_dear_hash_functions_count_as_such(monkeypatch: pytest.MonkeyPatch) -> N
     for _ in range(1000):
         here.send(dear)
     assert here.hashes < 3_000_000
+
+
+def test_signatures_that_lead_nowhere_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message may cost 32 signatures of a dear curve; who sends many of them soon gets none of them computed."""
+    when = {"since": START - DAY, "until": START + DAY}
+    root = ca("root", **when)
+    issuer = ca("issuer", number=1, kind="p384", **when)
+    circle = [ca("issuer", issuer, number=1, kind="p384", authority_key=False, kid=False, **when) for _ in range(30)]
+    stranger = credential(owner("stranger", issuer, authority_key=False, **when), *circle)
+    honest = [credential(owner(name, root, **when)) for name in ("one", "two")]
+    computed = 0
+
+    def counting(*args: Any) -> None:
+        nonlocal computed
+        computed += 1
+        verify_with(*args)
+
+    monkeypatch.setattr(certificates, "verify_with", counting)
+    own = cmp.Signature(*create_signer(CA_KEY, CA_CERTIFICATE, now=START), (CA_CERTIFICATE,))
+    signing = SigningParties(own, cmp.TrustedSigners([root.certificate]))
+    server, clock = RealServer(MemoryStore(), settings={"lookup": signing}), Clock()
+    gateway = Gateway(server.responder, failures=FailureBudget(1_000_000, 3_000_000, clock=clock))
+
+    def send(who: cmp.Signature) -> str:
+        request = Device(server).message({"ir": [cert_request()]}, credential=who)
+        admitted = admit(gateway, "proxy", "/.well-known/cmp/p/p")
+        assert isinstance(admitted, Admitted)
+        error = cmp.decode(gateway.answer(admitted, request, source="proxy").body).body.error
+        return "granted" if error is None else (error.pki_status_info.fail_info or cmp.PKIFailureInfo(0)).names[0]
+
+    assert send(honest[0]) == "granted"
+    answers = [send(stranger) for _ in range(12)]
+    assert answers == ["SIGNER_NOT_TRUSTED"] * 6 + ["SYSTEM_UNAVAIL"] * 6
+    assert computed == 1 + 6 * 32, "nothing of the last six"
+    assert [send(one) for one in honest] == ["granted"] * 2, "whose path is known, and whose path is cheap to find"
+    clock.now += 5
+    assert send(stranger) == "SIGNER_NOT_TRUSTED"
+
+
+def credential(who: Owner, *chain: Owner) -> cmp.Signature:
+    return cmp.Signature(who.key, who.certificate, [one.certificate for one in chain])
 
 
 def test_the_servers_bring_a_budget() -> None:

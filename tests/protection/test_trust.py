@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import tracemalloc
 from datetime import datetime, timedelta
@@ -20,8 +21,10 @@ from cmpcodec import (
     InvalidProtection,
     MissingProtection,
     PKIMessage,
+    ProtectionError,
     ProtectionPolicy,
     Signer,
+    TooCostly,
     TrustedSigners,
     UnsupportedAlgorithm,
     UntrustedSigner,
@@ -30,6 +33,8 @@ from cmpcodec import (
 )
 from cmpcodec.protection import certificates, paths, trust
 from cmpcodec.protection.certificates import Opened
+from cmpcodec.protection.keys import cost
+from cmpcodec.protection.spending import READING
 from tests.mutations import tlv
 from tests.protection.by_hand import shared
 from tests.protection.pki import BARE, CA, DAY, KINDS, NOW, NULL_DN, Owner, ca, key, owner, signed, usage
@@ -423,6 +428,44 @@ def test_many_certificates_of_one_name_end(computed: Signatures) -> None:
     assert computed.of_certificates == paths.MAX_SIGNATURES
 
 
+def test_the_cost_of_a_refusal_is_told(computed: Signatures) -> None:
+    """In hashes: what was read, and each signature that was computed by its key; whoever raised."""
+    price, wrong = cost(DEVICE.key.public_key()), MESSAGE.replace(header=MESSAGE.header.replace(pvno=3))
+    refused = {"who signed": wrong, "by whom": signed(owner("stranger", ca("other")), ca("other"))}
+    for what, message in refused.items():
+        computed.of_certificates = computed.of_messages = 0
+        with pytest.raises(ProtectionError) as caught:
+            judge(message)
+        signatures = computed.of_certificates + computed.of_messages
+        read = len({one.der for one in message.extra_certs})
+        assert caught.value.hashes == READING * read + price * signatures, what
+        assert signatures, what
+    known = trusting(ROOT)
+    judge(MESSAGE, known)
+    with pytest.raises(InvalidProtection) as caught:
+        judge(wrong, known)
+    assert caught.value.hashes == price, "nothing is read again"
+
+
+def test_signatures_cost_no_more_than_the_policy_admits(computed: Signatures) -> None:
+    price = cost(DEVICE.key.public_key())
+    enough = ProtectionPolicy(max_signature_hashes=3 * price)
+    less = enough._replace(max_signature_hashes=3 * price - 1)
+    judge(MESSAGE, policy=enough)
+    computed.of_certificates = computed.of_messages = 0
+    with pytest.raises(TooCostly, match="cost more than the policy admits") as caught:
+        judge(MESSAGE, policy=less)
+    assert (computed.of_messages, computed.of_certificates) == (1, 1), "the third was not computed"
+    assert caught.value.hashes == 2 * READING + 2 * price
+    verifier = trusting(ROOT)
+    judge(MESSAGE, verifier)
+    judge(MESSAGE, verifier, policy=ProtectionPolicy(max_signature_hashes=0)), "its path is known"
+    issuer = ca("ca", number=1)
+    many = [ca("ca", issuer, number=1, authority_key=False, kid=False) for _ in range(30)]
+    with pytest.raises(TooCostly):
+        judge(signed(owner("device", issuer, authority_key=False), *many), policy=enough)
+
+
 @pytest.mark.parametrize(("subs", "holds"), [(8, True), (9, False)])
 def test_depth(subs: int, holds: bool) -> None:
     chain = [ROOT]
@@ -499,6 +542,7 @@ def test_refused_messages_leave_nothing_behind() -> None:
         refuse(50)
         before = tracemalloc.get_traced_memory()[0]
         refuse(1000)
+        gc.collect()  # the frames of caught errors are garbage in cycles
         after = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from threading import Barrier, Thread
 
@@ -172,7 +171,7 @@ def test_forget(store: Store) -> None:
     for number, expires in enumerate((NOW - MICROSECOND, NOW, NOW + MICROSECOND)):
         change = enrolment(number)
         assert change.transaction is not None
-        store.apply(replace(change, transaction=replace(change.transaction, expires=expires)))
+        store.apply(change._replace(transaction=change.transaction._replace(expires=expires)))
     assert store.forget(NOW) == 1
     assert store.forget(NOW) == 0
     assert store.transaction(key(0)) is None
@@ -241,7 +240,7 @@ def test_revocation(store: Store) -> None:
     issue(store, valid(1), valid(2))
     store.apply(Change(moves=[move(1, REVOKED, reason=1, invalidity_date=NOW - HOUR)]))
     found = store.certificate(ISSUER, 1)
-    assert found == replace(valid(1), status=REVOKED, revoked_at=NOW, reason=1, invalidity_date=NOW - HOUR)
+    assert found == valid(1)._replace(status=REVOKED, revoked_at=NOW, reason=1, invalidity_date=NOW - HOUR)
     assert list(store.revoked(ISSUER)) == [found]
     assert store.revocations(ISSUER) == 1
     assert store.revocations(OTHER) == 0
@@ -277,7 +276,7 @@ def test_held_then_revoked_counts_from_the_hold(store: Store) -> None:
     store.apply(Change(moves=[move(1, HELD, reason=6, invalidity_date=NOW)]))
     store.apply(Change(moves=[move(1, REVOKED, at=NOW + HOUR, reason=4)]))
     found = store.certificate(ISSUER, 1)
-    assert found == replace(valid(1), status=REVOKED, revoked_at=NOW, reason=4, invalidity_date=None)
+    assert found == valid(1)._replace(status=REVOKED, revoked_at=NOW, reason=4, invalidity_date=None)
     assert store.revocations(ISSUER) == 2
 
 

@@ -141,13 +141,15 @@ def test_strange_file_names(tmp_path: Path) -> None:
 
 
 def test_every_connection_waits_for_the_disk(path: Path) -> None:
-    with SQLiteStore(path) as store, store._database.writing() as first, store._database.reading() as second:
-        assert first is not second
-        for connection in (first, second):
-            assert connection.execute("PRAGMA synchronous").fetchall() == [(2,)], "2 is FULL"
-            assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
-            assert connection.execute("PRAGMA foreign_keys").fetchall() == [(1,)]
-            assert connection.execute("PRAGMA fullfsync").fetchall() == [(1,)]
+    def check(connection: sqlite3.Connection) -> sqlite3.Connection:
+        assert connection.execute("PRAGMA synchronous").fetchall() == [(2,)], "2 is FULL"
+        assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+        assert connection.execute("PRAGMA foreign_keys").fetchall() == [(1,)]
+        assert connection.execute("PRAGMA fullfsync").fetchall() == [(1,)]
+        return connection
+
+    with SQLiteStore(path) as store:
+        store._database.write(lambda first: check(first) is not store._database.read(check) or pytest.fail("the same"))
 
 
 def test_a_setting_that_does_not_hold_is_noticed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,10 +339,12 @@ def test_other_threads_hold_the_turn(path: Path) -> None:
             except BaseException as error:
                 strange.append(error)
 
-        with store._database.writing():
+        def meanwhile(_: sqlite3.Connection) -> None:
             other = Thread(target=apply)
             other.start()
             other.join()
+
+        store._database.write(meanwhile)
         assert [type(error) for error in strange] == [StoreBusy]
         store.apply(enrolment(1))
 
@@ -377,9 +381,13 @@ def test_a_closed_store(path: Path) -> None:
 
 def test_close_while_in_use(path: Path) -> None:
     store = SQLiteStore(path)
-    with store._database.reading() as connection:
+
+    def close_and_ask(connection: sqlite3.Connection) -> sqlite3.Connection:
         store.close()
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
+        return connection
+
+    connection = store._database.read(close_and_ask)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
 
@@ -576,9 +584,7 @@ import os, threading
 store = SQLiteStore(path)
 inside, go_on = threading.Event(), threading.Event()
 def hold():
-    with store._database.writing():
-        inside.set()
-        go_on.wait()
+    store._database.write(lambda _: (inside.set(), go_on.wait()))
 other = threading.Thread(target=hold)
 other.start()
 inside.wait()

@@ -6,20 +6,11 @@ import hashlib
 import os
 from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from ..asn1 import Limits
 from ..errors import DecodeError
 from ..pkix import Certificate, SubjectPublicKeyInfo, Time
-from ..protection.signatures import PrivateKey, sign
+from ..protection.signatures import PrivateKey, read, sign_with
 from .schema import SignedCertificate, TBSCertificate
-
-
-def digest_for(key: PrivateKey) -> str:
-    """The hash that goes with the strength of a CA's key; keys of Edwards curves have their own."""
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return "sha256" if key.key_size <= 256 else "sha384" if key.key_size <= 384 else "sha512"
-    return "sha256"
 
 
 def fresh_serial() -> int:
@@ -52,8 +43,9 @@ def opened(certificate: Certificate) -> SignedCertificate:
         raise ValueError(f"the certificate cannot be read: {error}") from error
 
 
-def signed(content: TBSCertificate, key: PrivateKey, digest: str) -> Certificate:
-    """The certificate of that content, whose `signature` has to name the algorithm of `key` and `digest`."""
-    algorithm, signature = sign(key, content.der, digest)
+def signed(content: TBSCertificate, key: PrivateKey) -> Certificate:
+    """The certificate of that content, whose `signature` names an algorithm of `key`."""
+    algorithm = content.signature
+    signature = sign_with(key, read(algorithm), content.der)
     whole = SignedCertificate(tbs_certificate=content, signature_algorithm=algorithm, signature=signature)
     return Certificate(whole.der)

@@ -28,9 +28,17 @@ from ..pkix import (
     SubjectPublicKeyInfo,
     Version,
 )
-from ..protection.signatures import PrivateKey, PublicKey, load_public_key, sign
+from ..protection.signatures import (
+    PrivateKey,
+    PublicKey,
+    algorithm_for,
+    digest_for,
+    load_public_key,
+    read,
+    sign_with,
+)
 from ..server.ports import CertificateStatus, Issue, IssuedCertificate, Order, Refused
-from .building import digest_for, fresh_serial, key_identifier, opened, signed, time_for, time_of
+from .building import fresh_serial, key_identifier, opened, signed, time_for, time_of
 from .extensions import Chooser
 from .names import check_subject
 from .rules import CertificateRules
@@ -72,9 +80,8 @@ class LocalAuthority:
     """
 
     __slots__ = (
-        "_algorithm", "_authority_key", "_chain", "_chooser", "_digest",
-        "_folded_name", "_info", "_key", "_name", "_not_after",
-        "_not_before", "_rules",
+        "_algorithm", "_authority_key", "_chain", "_chooser", "_info",
+        "_key", "_name", "_not_after", "_not_before", "_rules",
     )  # fmt: skip
 
     def __init__(
@@ -85,13 +92,11 @@ class LocalAuthority:
         rules: CertificateRules = _DEFAULT_RULES,
     ) -> None:
         self._key = key
-        self._digest = digest_for(key)
-        self._algorithm = sign(key, b"", self._digest)[0]
+        self._algorithm = algorithm_for(key, digest_for(key))
         self._chain = (certificate, *chain)
         self._rules = rules
         content = opened(certificate).tbs_certificate
         self._name = content.subject
-        self._folded_name = content.subject.rfc4514().casefold()
         self._info = content.subject_public_key_info
         check_ca(self._chain, key)
         self._not_before, self._not_after = time_of(content.validity.not_before), time_of(content.validity.not_after)
@@ -124,7 +129,7 @@ class LocalAuthority:
         subject = order.subject or _NULL_DN
         if len(subject):
             check_subject(subject, self._rules)
-            if subject.rfc4514().casefold() == self._folded_name:
+            if subject.matches(self._name):
                 raise Refused(PKIFailureInfo.BAD_CERT_TEMPLATE, "the subject is the name of the CA itself")
         subject_key = extension(oids.ID_CE_SUBJECT_KEY_IDENTIFIER, key_identifier(order.public_key))
         extensions, modified = self._chooser.choose(order.extensions, kind, subject_key, nameless=not len(subject))
@@ -141,14 +146,14 @@ class LocalAuthority:
                 "extensions": extensions,
             }
         )
-        certificate = signed(content, self._key, self._digest)
+        certificate = signed(content, self._key)
         try:
-            certificate.load()
+            loaded = certificate.load()
         except DecodeError:  # an object identifier beyond all measure, for instance
             raise Refused(
                 PKIFailureInfo.BAD_CERT_TEMPLATE, "what is asked for would make a certificate that others cannot read"
             ) from None
-        return Issue(certificate, modified or clipped)
+        return Issue(certificate, modified or clipped, loaded)
 
     def revoke(self, certificate: IssuedCertificate, reason: int | None, now: datetime, asked_at: datetime) -> None:
         """Consent, if the certificate is of this authority and the reason is one of RFC 5280; raises Refused if not."""
@@ -172,8 +177,8 @@ class LocalAuthority:
                 "crl_extensions": [self._authority_key, extension(oids.ID_CE_CRL_NUMBER, number)],
             }
         )
-        algorithm, signature = sign(self._key, content.der, self._digest)
-        whole = SignedCertificateList(tbs_cert_list=content, signature_algorithm=algorithm, signature=signature)
+        signature = sign_with(self._key, read(self._algorithm), content.der)
+        whole = SignedCertificateList(tbs_cert_list=content, signature_algorithm=self._algorithm, signature=signature)
         return whole.der, next_update
 
     def _check_key(self, info: SubjectPublicKeyInfo) -> str:

@@ -66,22 +66,24 @@ def _check_name(name: Name, rules: CertificateRules) -> None:
         raise Unaccepted(f"longer than {rules.max_subject} octets")
     for rdn in name:
         for attribute in rdn:
-            _check_attribute(attribute)
+            problem = _problem(attribute)
+            if problem is not None:
+                raise Unaccepted(f"{oids.name(attribute.type) or attribute.type} {problem}")
 
 
-def _check_attribute(attribute: AttributeTypeAndValue) -> None:
-    kind = oids.name(attribute.type) or attribute.type
+def _problem(attribute: AttributeTypeAndValue) -> str | None:
     text = attribute_text(attribute)
     if text is None:
-        raise Unaccepted(f"the value of {kind} is not of its type")
+        return "has a value that is not of its type"
     most = _UPPER_BOUNDS.get(attribute.type, _LONGEST)
     if not 1 <= len(text) <= most:
-        raise Unaccepted(f"{kind} has {len(text)} characters, not 1 to {most}")
+        return f"has {len(text)} characters, not 1 to {most}"
     if not text.isprintable():
-        raise Unaccepted(f"{kind} contains characters that do not print")
-    if isinstance(attribute.value, DirectoryString) and attribute.value.name == "teletex_string" and not text.isascii():
+        return "contains characters that do not print"
+    if not text.isascii() and isinstance(attribute.value, DirectoryString) and attribute.value.name == "teletex_string":
         # What such octets mean is a matter of opinion, and other software cannot read the certificate.
-        raise Unaccepted(f"{kind} is a TeletexString with characters beyond ASCII: use UTF8String")
+        return "is a TeletexString with characters beyond ASCII: use UTF8String"
+    return None
 
 
 def _check_general_name(name: GeneralName, rules: CertificateRules) -> None:

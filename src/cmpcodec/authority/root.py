@@ -24,8 +24,8 @@ from ..pkix import (
     SubjectPublicKeyInfo,
     Version,
 )
-from ..protection.signatures import PrivateKey, sign
-from .building import digest_for, fresh_serial, key_identifier, opened, signed, time_for, time_of
+from ..protection.signatures import PrivateKey, algorithm_for, digest_for
+from .building import fresh_serial, key_identifier, opened, signed, time_for, time_of
 from .schema import TBSCertificate, extension
 from .trust import find
 
@@ -69,14 +69,13 @@ def create_ca(
     if not len(name):
         raise ValueError("subject: a CA needs a name")
     key = GENERATORS[algorithm]()
-    digest = digest_for(key)
     info = _info(key)
     start = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     content = TBSCertificate.from_plain(
         {
             "version": Version.V3,
             "serial_number": fresh_serial(),
-            "signature": sign(key, b"", digest)[0],
+            "signature": algorithm_for(key, digest_for(key)),
             "issuer": name,
             "validity": {
                 "not_before": time_for(start - timedelta(hours=1)),
@@ -93,7 +92,7 @@ def create_ca(
             ],
         }
     )
-    return key, signed(content, key, digest)
+    return key, signed(content, key)
 
 
 def create_signer(
@@ -111,14 +110,13 @@ def create_signer(
         raise ValueError("the certificate of the CA has expired")
     key = GENERATORS["ec-p256"]()
     info = _info(key)
-    digest = digest_for(ca_key)
     own = find(parent, oids.ID_CE_SUBJECT_KEY_IDENTIFIER)
     identifier = own if isinstance(own, bytes) else key_identifier(parent.subject_public_key_info)
     content = TBSCertificate.from_plain(
         {
             "version": Version.V3,
             "serial_number": fresh_serial(),
-            "signature": sign(ca_key, b"", digest)[0],
+            "signature": algorithm_for(ca_key, digest_for(ca_key)),
             "issuer": parent.subject,
             "validity": {
                 "not_before": time_for(max(start - timedelta(hours=1), time_of(parent.validity.not_before))),
@@ -134,7 +132,7 @@ def create_signer(
             ],
         }
     )
-    return key, signed(content, ca_key, digest)
+    return key, signed(content, ca_key)
 
 
 def _info(key: PrivateKey) -> SubjectPublicKeyInfo:

@@ -104,4 +104,4 @@ def as_name(name: Name | str) -> Name:
 def same_name(name: GeneralName, expected: Name) -> bool:
     """Whether a GeneralName is that directoryName; upper and lower case are the same. RFC 5280, 7.1."""
     found = name.directory_name
-    return found is not None and (found == expected or found.rfc4514().casefold() == expected.rfc4514().casefold())
+    return found is not None and found.matches(expected)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
-from cryptography.exceptions import UnsupportedAlgorithm as _Unsupported
-from cryptography.hazmat.primitives import hashes
-
 from .. import oids
 from ..cmp import CertStatus
 from ..errors import UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, Certificate
+from ..protection.certificates import outside
 from ..protection.digests import HASH_OIDS, HASHES
-
-
-def _name(algorithm: hashes.HashAlgorithm) -> str:
-    return algorithm.name.replace("-", "_")
+from ..protection.signatures import read
 
 
 def signature_hash(certificate: Certificate) -> str | None:
@@ -24,10 +19,10 @@ def signature_hash(certificate: Certificate) -> str | None:
     Raises DecodeError if the certificate cannot be read.
     """
     try:
-        found = certificate.load().signature_hash_algorithm
-    except _Unsupported:
+        found = read(outside(certificate).signature_algorithm).digest
+    except UnsupportedAlgorithm:
         return None
-    return None if found is None or _name(found) not in HASH_OIDS else _name(found)
+    return found if found in HASH_OIDS else None
 
 
 def cert_hash(certificate: Certificate, hash_alg: AlgorithmIdentifier | None = None) -> bytes:

@@ -17,6 +17,7 @@ from ..pkix import AlgorithmIdentifier, Certificate, Name
 from .keys import UNREADABLE, PublicKey, usable
 from .policy import ProtectionPolicy
 from .signatures import admit, admit_key, read, verify_with
+from .spending import Spending
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
@@ -35,12 +36,17 @@ _UNDERSTOOD: Final = frozenset(
 )
 
 
-class _Signed(Sequence):
+class Signed(Sequence):
     """A Certificate as a signature over octets. RFC 5280, 4.1.1."""
 
     tbs_certificate: TLV
     signature_algorithm: AlgorithmIdentifier
     signature: BitString
+
+
+def outside(certificate: Certificate) -> Signed:
+    """What is signed in a certificate, how, and the signature; DecodeError if that is not strict DER."""
+    return Signed.decode(certificate.der, limits=Limits(max_size=len(certificate.der)))
 
 
 class Opened:
@@ -105,16 +111,18 @@ class Opened:
         admit_key(key, policy)
         return key
 
-    def issued(self, other: Opened, policy: ProtectionPolicy) -> bool:
+    def issued(self, other: Opened, policy: ProtectionPolicy, spending: Spending) -> bool:
         """Whether the key of this certificate made the signature of the other one; one signature is computed.
 
-        Raises UnsupportedAlgorithm if the policy admits the key or the signature not.
+        Raises UnsupportedAlgorithm if the policy admits the key or the signature not, TooCostly as `spending` says.
         """
-        signed = _Signed.decode(other.der, limits=Limits(max_size=len(other.der)))
+        signed = outside(other.certificate)
         scheme = read(signed.signature_algorithm)
         admit(scheme, policy)
+        key = self.public_key(policy)
+        spending.verify(key)
         try:
-            verify_with(self.public_key(policy), scheme, signed.tbs_certificate.der, signed.signature)
+            verify_with(key, scheme, signed.tbs_certificate.der, signed.signature)
         except InvalidProtection:
             return False
         return True
@@ -123,7 +131,7 @@ class Opened:
 def opened(certificate: Certificate) -> Opened:
     """Read a certificate; ValueError if it is none, or not in strict DER."""
     try:
-        _Signed.decode(certificate.der, limits=Limits(max_size=len(certificate.der)))
+        outside(certificate)
         return Opened(certificate)
     except DecodeError:
         raise

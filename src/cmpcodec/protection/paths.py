@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 from cryptography import x509
 
-from ..errors import UnsupportedAlgorithm, UntrustedSigner
+from ..errors import TooCostly, UnsupportedAlgorithm, UntrustedSigner
 from .certificates import Opened
 from .policy import ProtectionPolicy
+from .spending import Spending
 
 MAX_DEPTH: Final = 10
 """Most certificates of a path, signer and trust anchor included."""
@@ -45,9 +46,10 @@ def find_path(
     others: Iterable[Opened],
     policy: ProtectionPolicy,
     time: datetime,
+    spending: Spending | None = None,
 ) -> Path:
     """A path from `signer` to one of `anchors` (by DER) over `others`, valid at `time`; UntrustedSigner if none is."""
-    search = _Search(anchors, others, policy, time)
+    search = _Search(anchors, others, policy, time, spending or Spending(policy.max_signature_hashes))
     search.check_valid(signer)
     if signer.der in anchors:
         return Path((signer,))
@@ -61,11 +63,17 @@ class _Search:
     """The search for one path: what is at hand, what may still be spent, and why it went wrong last."""
 
     def __init__(
-        self, anchors: Mapping[bytes, Opened], others: Iterable[Opened], policy: ProtectionPolicy, time: datetime
+        self,
+        anchors: Mapping[bytes, Opened],
+        others: Iterable[Opened],
+        policy: ProtectionPolicy,
+        time: datetime,
+        spending: Spending,
     ) -> None:
         self._anchors = anchors
         self._policy = policy
         self._time = time
+        self._spending = spending
         self._left = MAX_SIGNATURES
         self._by_subject: dict[bytes, list[Opened]] = {}
         for one in {one.der: one for one in (*anchors.values(), *others)}.values():
@@ -83,6 +91,8 @@ class _Search:
                 continue
             try:
                 self._check_issuer(issuer, path)
+            except TooCostly:
+                raise
             except (UntrustedSigner, UnsupportedAlgorithm) as error:
                 self.reason = str(error)
                 continue
@@ -118,7 +128,7 @@ class _Search:
         if not self._left:
             raise UntrustedSigner(f"no path was found after {MAX_SIGNATURES} signatures")
         self._left -= 1
-        if not issuer.issued(path[-1], self._policy):
+        if not issuer.issued(path[-1], self._policy, self._spending):
             raise UntrustedSigner(f"the certificate of {path[-1].text} was not signed by the key of {issuer.text}")
 
     def _check_authority(self, issuer: Opened, below: int) -> None:

@@ -53,5 +53,8 @@ class ProtectionPolicy(NamedTuple):
     """Shortest RSA modulus; the longest is 8192 bits always."""
     min_ec_bits: int = 224
     """Shortest elliptic curve, in bits of its order's size."""
+    max_signature_hashes: int = 500_000
+    """Most that the signature of a message and those of the certificates above it may cost to verify, in hashes of
+    SHA-256: about 400 for RSA-2048, 1500 for P-256, 15 000 for P-384. Paths that are known cost nothing."""
     legacy_encryption: bool = False
     """Whether to decrypt what old peers encrypt: RSA with PKCS #1 v1.5, keys derived with SHA-1, EncryptedValue."""

@@ -14,14 +14,15 @@ from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from ..cmp import PKIHeader, PKIMessage
-from ..errors import InvalidProtection, MissingProtection, UnsupportedAlgorithm, UntrustedSigner
-from ..pkix import Certificate, Name
+from ..errors import InvalidProtection, MissingProtection, ProtectionError, UnsupportedAlgorithm, UntrustedSigner
+from ..pkix import Certificate
 from .certificates import Opened, opened
 from .core import Signer
-from .keys import PublicKey
+from .keys import PublicKey, cost
 from .paths import Path, find_path
 from .policy import ProtectionPolicy
 from .signatures import Scheme, admit, read, verify_with
+from .spending import Spending
 
 MAX_EXTRA_CERTS: Final = 32
 """So many of extraCerts are looked at."""
@@ -89,7 +90,8 @@ class TrustedSigners:
 
         Raises UnsupportedAlgorithm before anything is computed if it is no signature that the policy admits,
         InvalidProtection if no certificate of the sender is there or the signature does not fit, UntrustedSigner if it
-        fits, but is not trusted; TypeError or ValueError without an aware datetime.
+        fits, but is not trusted (TooCostly: not within the policy's bound); TypeError or ValueError without an aware
+        datetime. Their `hashes` tell what it cost.
         """
         if time is None:
             raise TypeError("time: a signature cannot be verified without it; give verify() an aware datetime")
@@ -100,10 +102,15 @@ class TrustedSigners:
         scheme = read(message.header.protection_alg)
         admit(scheme, policy)
         known = self._remembered(message, policy, time)
-        if known is not None:
+        spending = Spending(policy.max_signature_hashes)
+        try:
+            if known is None:
+                return self._judged(message, scheme, octets, policy, time, spending)
             verify_with(known.key, scheme, octets, message.protection)
-            return known.signer
-        return self._judged(message, scheme, octets, policy, time)
+        except ProtectionError as error:
+            error.hashes = spending.spent if known is None else cost(known.key)
+            raise
+        return known.signer
 
     def judge(
         self,
@@ -128,14 +135,14 @@ class TrustedSigners:
         except ValueError as error:
             raise UntrustedSigner("the certificate of the signer cannot be read") from error
         self._check_purpose(who, frozenset((purpose,)))
-        return _signer(who, self._path(who, at_hand, policy, time))
+        return _signer(who, self._path(who, at_hand, policy, time, None))
 
     # --- signers that are known already ---
 
     def _remembered(self, message: PKIMessage, policy: ProtectionPolicy, time: datetime) -> _Known | None:
         """The signer, if it is the first of extraCerts, as RFC 9483, 3.3 wants it, and its path is known and holds."""
         extra = message.extra_certs
-        which = (extra[0].der if extra else b"", policy)
+        which = (extra[0].der if extra else b"", policy._replace(max_signature_hashes=0))
         known = self._known.get(which)
         if (
             known is None
@@ -149,7 +156,7 @@ class TrustedSigners:
 
     def _remember(self, policy: ProtectionPolicy, known: _Known) -> None:
         if self._size > 0:
-            self._known[known.opened.der, policy] = known
+            self._known[known.opened.der, policy._replace(max_signature_hashes=0)] = known
             while len(self._known) > self._size:
                 with suppress(KeyError):  # another thread was quicker
                     self._known.popitem(last=False)
@@ -157,24 +164,37 @@ class TrustedSigners:
     # --- all others ---
 
     def _judged(
-        self, message: PKIMessage, scheme: Scheme, octets: bytes, policy: ProtectionPolicy, time: datetime
+        self,
+        message: PKIMessage,
+        scheme: Scheme,
+        octets: bytes,
+        policy: ProtectionPolicy,
+        time: datetime,
+        spending: Spending,
     ) -> Signer:
-        extra = {one.der: one for one in self._read(message)}
-        who, key = self._who_signed(message, extra, scheme, octets, policy)
+        extra = {one.der: one for one in self._read(message, spending)}
+        who, key = self._who_signed(message, extra, scheme, octets, policy, spending)
         self._check_purpose(who, self._purposes)
-        path = self._path(who, extra.values(), policy, time)
+        path = self._path(who, extra.values(), policy, time, spending)
         signer = _signer(who, path)
         self._remember(policy, _Known(who, key, path.not_before, path.not_after, signer))
         return signer
 
-    def _read(self, message: PKIMessage) -> Iterator[Opened]:
+    def _read(self, message: PKIMessage, spending: Spending) -> Iterator[Opened]:
         """Of extraCerts, those that can be read."""
         for one in islice(message.extra_certs or (), MAX_EXTRA_CERTS):
+            spending.read()
             with suppress(ValueError):
                 yield opened(Certificate(one.der))
 
     def _who_signed(
-        self, message: PKIMessage, extra: dict[bytes, Opened], scheme: Scheme, octets: bytes, policy: ProtectionPolicy
+        self,
+        message: PKIMessage,
+        extra: dict[bytes, Opened],
+        scheme: Scheme,
+        octets: bytes,
+        policy: ProtectionPolicy,
+        spending: Spending,
     ) -> tuple[Opened, PublicKey]:
         """The certificate among those of the sender whose key made the signature, and the key."""
         assert message.protection is not None
@@ -184,6 +204,7 @@ class TrustedSigners:
         for one in meant[:MAX_CANDIDATES]:
             try:
                 key = one.public_key(policy)
+                spending.verify(key)
                 verify_with(key, scheme, octets, message.protection)
             except InvalidProtection:
                 continue
@@ -203,12 +224,17 @@ class TrustedSigners:
             kid = header.sender_kid
             if kid is not None and one.key_identifier is not None and kid != one.key_identifier:
                 return False
-        return not self._check_sender or _same_name(header.sender.directory_name, one.subject)
+        if not self._check_sender:
+            return True
+        name = header.sender.directory_name
+        return name is not None and one.subject.matches(name)
 
-    def _path(self, who: Opened, others: Iterable[Opened], policy: ProtectionPolicy, time: datetime) -> Path:
+    def _path(
+        self, who: Opened, others: Iterable[Opened], policy: ProtectionPolicy, time: datetime, spending: Spending | None
+    ) -> Path:
         if who.der in self._signers:
-            return find_path(who, self._signers, (), policy, time)
-        return find_path(who, self._anchors, (*self._untrusted.values(), *others), policy, time)
+            return find_path(who, self._signers, (), policy, time, spending)
+        return find_path(who, self._anchors, (*self._untrusted.values(), *others), policy, time, spending)
 
     def _check_purpose(self, signer: Opened, purposes: frozenset[str]) -> None:
         if self._check_usage and signer.usage is not None and not signer.usage.digital_signature:
@@ -223,8 +249,3 @@ class TrustedSigners:
 
 def _signer(who: Opened, path: Path) -> Signer:
     return Signer(who.certificate, tuple(one.certificate for one in path.certificates[1:]))
-
-
-def _same_name(found: Name | None, expected: Name) -> bool:
-    """Whether two names are the same, in whatever string types and case. RFC 5280, 7.1."""
-    return found is not None and (found == expected or found.rfc4514().casefold() == expected.rfc4514().casefold())

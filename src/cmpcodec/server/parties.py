@@ -17,7 +17,7 @@ from ..cmp import PKIHeader, PKIMessage
 from ..cms import PBKDF2_params, PBMAC1_params
 from ..crmf import PBMParameter
 from ..enveloping import PasswordRecipient, Recipient, recipient_for
-from ..errors import InvalidProtection, UnsupportedAlgorithm, UntrustedSigner
+from ..errors import InvalidProtection, ProtectionError, UnsupportedAlgorithm, UntrustedSigner
 from ..pkix import AlgorithmIdentifier, Certificate
 from ..protection import PasswordBasedMAC, ProtectionPolicy, Protector, Signer, Verifier
 from ..protection.digests import HMACS
@@ -313,10 +313,17 @@ class SigningParties:
     ) -> tuple[Signer, bool]:
         """Who signed, and whether it is a registration authority; the ProtectionError of the last kind if nobody."""
         *others, (last, last_is_ra) = self._trusted
+        spent = 0
         for signers, is_ra in others:
-            with suppress(InvalidProtection, UntrustedSigner):
+            try:
                 return self._foreign(signers.authenticate(message, octets, policy, time)), is_ra
-        return self._foreign(last.authenticate(message, octets, policy, time)), last_is_ra
+            except (InvalidProtection, UntrustedSigner) as error:
+                spent += error.hashes
+        try:
+            return self._foreign(last.authenticate(message, octets, policy, time)), last_is_ra
+        except ProtectionError as error:
+            error.hashes += spent
+            raise
 
     def _foreign(self, signer: Signer) -> Signer:
         if signer.certificate.der == self._own:

@@ -8,14 +8,16 @@ knows no database, no key and no clock.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..cmp import PKIFailureInfo
 from ..crmf import OptionalValidity
 from ..pkix import Certificate, Extensions, Name, SubjectPublicKeyInfo
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 class Refused(Exception):
@@ -66,8 +68,7 @@ class TransactionKey(NamedTuple):
     transaction_id: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuedCertificate:
+class IssuedCertificate(NamedTuple):
     """A certificate in the store. `issuer` and `serial` name it (RFC 5280, 4.1.2.2)."""
 
     issuer: bytes
@@ -94,8 +95,7 @@ class IssuedCertificate:
         return self.transaction.requester
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusMove:
+class StatusMove(NamedTuple):
     """One certificate's step from one of the statuses `since` to the status `to`."""
 
     issuer: bytes
@@ -123,8 +123,7 @@ class TransactionState(Enum):
     """Nothing more may come but the same messages again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(NamedTuple):
     """What the server remembers of a transaction.
 
     `version` counts its changes, from 1. `nonce` is the senderNonce of the last answer, which the next message has to
@@ -148,8 +147,7 @@ class Transaction:
     """Serial number of the certificate that is revoked as superseded once the new one is confirmed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """All that one message changes; it happens completely or not at all.
 
     A transaction of version 1 must not exist yet; one of version n + 1 replaces version n. The answer is kept under the
@@ -163,8 +161,7 @@ class Change:
     moves: Sequence[StatusMove] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCRL:
+class StoredCRL(NamedTuple):
     """The newest CRL of an issuer, and the count of `revocations` that it was made from.
 
     `signer` is the SHA-256 of the CA's certificate: a CA that gets a new key under its old name has no CRL yet.
@@ -243,8 +240,7 @@ class Store(Protocol):
 # --- The authority ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """A certificate that an authenticated requester may have, as far as the protocol is concerned.
 
     The server has verified the protection and the proof of possession; whether and what to issue is the authority's
@@ -258,20 +254,21 @@ class Order:
     subject: Name | None
     public_key: SubjectPublicKeyInfo
     """The key to certify. One that the server makes is another one each time that a delayed order is asked again."""
+    asked_at: datetime
+    """When the request first arrived: for delayed orders this lies before now."""
     extensions: Extensions | None = None
     validity: OptionalValidity | None = None
     replaces: IssuedCertificate | None = None
     """The certificate that a kur renews."""
-    asked_at: datetime
-    """When the request first arrived: for delayed orders this lies before now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """What the authority issued: the certificate, and whether it differs from what was asked (grantedWithMods)."""
 
     certificate: Certificate
     modified: bool = False
+    loaded: x509.Certificate | None = None
+    """The same certificate as `cryptography` read it, if the authority had it read."""
 
 
 class Authority(Protocol):
@@ -307,8 +304,7 @@ class Authority(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the server answers, and what one may log or count about it. No part of it is secret.
 
     `fail_info` and `text` say why a request failed; `detail` is for the operator alone. All text may hold what a
@@ -330,7 +326,7 @@ class Answer:
     transaction_id: bytes | None = None
     repeated: bool = False
     """Whether this is the stored answer to a message that came again."""
-    serials: tuple[int, ...] = field(default=())
+    serials: tuple[int, ...] = ()
     """Serial numbers of the certificates in question."""
     vain_hashes: int = 0
     """What it cost to find out that nobody can be authenticated, in hashes of SHA-256."""

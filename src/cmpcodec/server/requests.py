@@ -211,7 +211,7 @@ def _decide(
     status = PKIStatus.GRANTED_WITH_MODS if issue.modified or other else PKIStatus.ACCEPTED
     summary.add(status)
     implicit = _implicit(received, message)
-    loaded = _loaded(issue.certificate)
+    loaded = issue.loaded or _loaded(issue.certificate)
     issued = IssuedCertificate(
         issuer=profile.authority.name.der,
         serial=loaded.serial_number,

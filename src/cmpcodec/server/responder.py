@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, cast
 
 from ..asn1 import Limits
 from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
-from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError
+from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError, TooCostly
 from ..messages import fresh_octets
 from ..protection import Protector, verify
 from . import challenges, confirmation, polling
@@ -103,8 +102,9 @@ class Responder:
     def respond(self, request: bytes, profile: str, hashes: int | None = None) -> Answer:
         """The answer to a message, and what to log of it; whatever the bytes are, it is a PKIMessage.
 
-        `hashes`: the most, of SHA-256, that its PasswordBasedMac may cost, though never less than what the profile's
-        policy has for its least; dearer messages are answered systemUnavail. None leaves it to the policy.
+        `hashes`: the most, of SHA-256, that its MAC or its signatures may cost, though never less than the profile's
+        min_iterations, or than one signature of a signer that is known already; dearer messages are answered
+        systemUnavail. None leaves it to the policy.
 
         Raises KeyError for the name of no profile, and nothing else: failures of store or authority make an answer of
         systemFailure, with the reason in `detail`.
@@ -160,21 +160,25 @@ class Responder:
         except DecodeError as error:
             text = str(error) if len(request) <= _EXPLAINED else "not a PKIMessage in DER, or beyond our limits"
             return self._unprotected(profile, now, PKIFailureInfo.BAD_DATA_FORMAT, text)
-        price = 0
-        if message.protection is not None:
-            price = self._nobody.credential.cost(message.header, profile.policy)
-        if hashes is not None and price > max(hashes, profile.policy.min_iterations):
+        if hashes is not None and self._price(message, profile) > max(hashes, profile.policy.min_iterations):
             return self._unprotected(profile, now, PKIFailureInfo.SYSTEM_UNAVAIL, _TOO_DEAR, message)
         claimant = None
+        policy = profile.policy
+        if hashes is not None:
+            policy = policy._replace(max_signature_hashes=min(hashes, policy.max_signature_hashes))
         try:
             claimant = profile.lookup(message.header)
-            signer = verify(message, (claimant or self._nobody).credential, profile.policy, time=now)
+            signer = verify(message, (claimant or self._nobody).credential, policy, time=now)
             if claimant is None:  # somebody guessed 256 random bits
                 raise InvalidProtection
             party = claimant.authenticated(signer)
         except ProtectionError as error:
-            answer = self._turn_away(message, profile, now, error, claimant)
-            return replace(answer, vain_hashes=price) if isinstance(error, InvalidProtection) else answer
+            if hashes is not None and isinstance(error, TooCostly):
+                answer = self._unprotected(profile, now, PKIFailureInfo.SYSTEM_UNAVAIL, _TOO_DEAR, message)
+            else:
+                answer = self._turn_away(message, profile, now, error, claimant)
+            wrong = self._price(message, profile) if isinstance(error, InvalidProtection) else 0
+            return answer._replace(vain_hashes=wrong + error.hashes)
         except Exception as error:  # the lookup failed: nobody was authenticated
             return self._failed(profile, now, error, message)
         try:
@@ -194,6 +198,10 @@ class Responder:
             credential=party.answering(header),
         )
         return _failure(der, fail_info, text, message=message, requester=party.identity, detail=detail)
+
+    def _price(self, message: PKIMessage, profile: Profile) -> int:
+        """What it costs to find out that the MAC of a message does not fit, in hashes of SHA-256."""
+        return 0 if message.protection is None else self._nobody.credential.cost(message.header, profile.policy)
 
     def _failed(self, profile: Profile, now: datetime, error: Exception, message: PKIMessage | None) -> Answer:
         """An unprotected systemFailure: something failed before anybody was authenticated."""

@@ -103,8 +103,7 @@ Serials: TypeAlias = tuple[tuple[int, int], ...]
 """Pairs of certReqId and serial number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class Received(NamedTuple):
     """An authentic message whose header is in order, and what it meets."""
 
     profile: Profile
@@ -146,8 +145,7 @@ _BADNESS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What an authentic message leads to: the body of the answer, and what changes in the store with it.
 
     `state` is that of the transaction from now on, `serials` and `waiting` what is still open in it.

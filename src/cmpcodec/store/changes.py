@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -46,12 +45,11 @@ def moved(certificate: IssuedCertificate, move: StatusMove) -> IssuedCertificate
     One that was HELD and is now REVOKED counts as revoked since it was held (X.509, 8.5.2.2).
     """
     if move.to in GONE:
-        return replace(
-            certificate,
+        return certificate._replace(
             status=move.to,
             confirm_before=None,
             revoked_at=certificate.revoked_at or move.at,
             reason=move.reason,
             invalidity_date=move.invalidity_date,
         )
-    return replace(certificate, status=move.to, confirm_before=None, revoked_at=None, reason=None, invalidity_date=None)
+    return certificate._replace(status=move.to, confirm_before=None, revoked_at=None, reason=None, invalidity_date=None)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 from weakref import WeakSet
 
 from . import sql
 from .errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreReadOnly, StoreRefused
 from .private_files import UnsafeFile, check_private, create_private
+
+T = TypeVar("T")
 
 OLDEST_SQLITE: Final = (3, 37, 0)
 """STRICT tables are of that version."""
@@ -32,6 +34,8 @@ _SETTINGS: Final = (
 )
 _MUST_BE: Final = (("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", 2), ("PRAGMA foreign_keys", 1))
 """Asked of every connection: SQLite ignores a setting that it cannot follow."""
+_FAILURES: Final = (sqlite3.Error, UnsafeFile, OSError, OverflowError, UnicodeEncodeError)
+"""What SQLite and the system raise."""
 
 
 class Database:
@@ -51,9 +55,11 @@ class Database:
         self._timeout = timeout
         self._closed = False
         self._start()
-        with self._explained():
+        try:
             self._check_files()
             self._prepare()
+        except _FAILURES as error:
+            raise self._explained(error) from error
         _databases.add(self)
 
     def _start(self) -> None:
@@ -62,25 +68,41 @@ class Database:
         self._guard = Lock()
         self._turn = Lock()
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for single statements that change nothing."""
-        with self._explained(), self._connection() as connection:
-            yield connection
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns, called with a connection for single statements that change nothing."""
+        try:
+            connection = self._take()
+            try:
+                result = work(connection)
+            except sqlite3.Error:
+                connection.close()  # who knows what state it is in: the next user gets a new one
+                raise
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute(sql.ROLLBACK)
+                self._keep(connection)
+                raise
+            self._keep(connection)
+        except _FAILURES as error:
+            raise self._explained(error) from error
+        return result
 
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection inside a transaction: durable when the block ends; gone without a trace when it raises.
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns, called inside a transaction: durable when this returns, without a trace if it raises.
 
         The threads of this process queue up here rather than in SQLite, which would let them sleep and try again.
         """
+
+        def transaction(connection: sqlite3.Connection) -> T:
+            connection.execute(sql.BEGIN)
+            result = work(connection)
+            connection.execute(sql.COMMIT)
+            return result
+
         if not self._turn.acquire(timeout=self._timeout):
             raise StoreBusy(f"{self.path}: other threads did not finish writing within {self._timeout:g} seconds")
         try:
-            with self._explained(), self._connection() as connection:
-                connection.execute(sql.BEGIN)
-                yield connection
-                connection.execute(sql.COMMIT)
+            return self.read(transaction)
         finally:
             self._turn.release()
 
@@ -90,26 +112,14 @@ class Database:
             self._closed = True
         self._close_idle()
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection of the pool, for one user at a time; a transaction that is left open is rolled back."""
+    def _take(self) -> sqlite3.Connection:
+        """A connection of the pool, for one user at a time."""
         with self._guard:
             if self._closed:
                 raise StoreError(f"{self.path}: the store was closed")
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = self._connect()
-        try:
-            yield connection
-        except sqlite3.Error:
-            connection.close()  # who knows what state it is in: the next user gets a new one
-            raise
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute(sql.ROLLBACK)
-            self._keep(connection)
-            raise
-        self._keep(connection)
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
 
     def _keep(self, connection: sqlite3.Connection) -> None:
         with self._guard:
@@ -211,21 +221,19 @@ class Database:
 
     # --- Failures ---
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what SQLite and the system raise into a StoreError."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._explain(error) from error
-        except UnsafeFile as error:
-            raise StoreRefused(str(error)) from error
-        except FileNotFoundError as error:
-            raise StoreReadOnly(f"{self.path.parent}: there is no such folder; make it with mode 0700") from error
-        except OSError as error:
-            raise StoreReadOnly(f"{self.path}: {error.strerror or error}; the server needs to write here") from error
-        except (OverflowError, UnicodeEncodeError) as error:
-            raise StoreError("a number or text that the database cannot hold") from error
+    def _explained(self, error: BaseException) -> StoreError:
+        """What SQLite or the system raised, in words."""
+        match error:
+            case sqlite3.Error():
+                return self._explain(error)
+            case UnsafeFile():
+                return StoreRefused(str(error))
+            case FileNotFoundError():
+                return StoreReadOnly(f"{self.path.parent}: there is no such folder; make it with mode 0700")
+            case OSError():
+                return StoreReadOnly(f"{self.path}: {error.strerror or error}; the server needs to write here")
+            case _:
+                return StoreError("a number or text that the database cannot hold")
 
     def _explain(self, error: sqlite3.Error) -> StoreError:
         code = _code(error)

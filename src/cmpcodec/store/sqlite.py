@@ -74,19 +74,7 @@ class SQLiteStore:
     def apply(self, change: Change) -> None:
         """Make all of a change durable, or raise Conflict and change nothing; ValueError if it makes no sense."""
         check(change)
-        with self._database.writing() as connection:
-            if change.transaction is not None:
-                row = _advance(connection, change.transaction)
-                if change.answer is not None:
-                    kept = connection.execute(sql.KEEP_ANSWER, (row, change.request_digest, change.answer))
-                    if not kept.rowcount:
-                        raise Conflict("the message was answered already")
-            for certificate in change.issued:
-                if not connection.execute(sql.ISSUE, _row(certificate)).rowcount:
-                    raise Conflict(f"a certificate with the serial number {certificate.serial:x} exists")
-            for move in change.moves:
-                if not _move(connection, move):
-                    raise Conflict(f"the certificate with the serial number {move.serial:x} has another status")
+        self._database.write(lambda connection: _apply(connection, change))
 
     def unconfirmed(self, before: datetime, limit: int) -> list[IssuedCertificate]:
         """At most `limit` certificates that are UNCONFIRMED although `confirm_before` lies before that time."""
@@ -104,8 +92,7 @@ class SQLiteStore:
         dropped = count = _AT_ONCE
         total = 0
         while dropped == count:  # in small steps, so that others get their turn
-            with self._database.writing() as connection:
-                dropped = connection.execute(sql.FORGET, (_micro(before), count)).rowcount
+            dropped = self._changed(sql.FORGET, (_micro(before), count))
             total += dropped
         return total
 
@@ -138,9 +125,8 @@ class SQLiteStore:
         """Keep a CRL; Conflict if one of that number, or a higher one, is there."""
         times = _micro(crl.this_update), _micro(crl.next_update)
         row = (issuer, crl.number, crl.der, *times, crl.revocations, crl.signer)
-        with self._database.writing() as connection:
-            if not connection.execute(sql.KEEP_CRL, row).rowcount:
-                raise Conflict(f"there is a CRL with the number {crl.number}, or a higher one")
+        if not self._changed(sql.KEEP_CRL, row):
+            raise Conflict(f"there is a CRL with the number {crl.number}, or a higher one")
 
     def close(self) -> None:
         """Close the database; no call may follow."""
@@ -156,19 +142,38 @@ class SQLiteStore:
         return f"SQLiteStore({str(self._database.path)!r})"
 
     def _one(self, statement: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        with self._database.reading() as connection:
-            rows = connection.execute(statement, values).fetchall()  # to its end: an open statement holds a lock
-            return rows[0] if rows else None
+        rows = self._all(statement, values)
+        return rows[0] if rows else None
 
     def _all(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        with self._database.reading() as connection:
-            return connection.execute(statement, values).fetchall()
+        # To its end: an open statement holds a lock.
+        return self._database.read(lambda connection: connection.execute(statement, values).fetchall())
+
+    def _changed(self, statement: str, values: tuple[Any, ...]) -> int:
+        """How many rows a statement changed, which is a transaction of its own."""
+        return self._database.write(lambda connection: connection.execute(statement, values).rowcount)
 
 
 _LONG_AGO: Final = -(2**63)
 """Before any time that is kept."""
 _AT_ONCE: Final = 500
 """Transactions that are forgotten in one step."""
+
+
+def _apply(connection: sqlite3.Connection, change: Change) -> None:
+    """Write all of a change, or raise Conflict."""
+    if change.transaction is not None:
+        row = _advance(connection, change.transaction)
+        if change.answer is not None:
+            kept = connection.execute(sql.KEEP_ANSWER, (row, change.request_digest, change.answer))
+            if not kept.rowcount:
+                raise Conflict("the message was answered already")
+    for certificate in change.issued:
+        if not connection.execute(sql.ISSUE, _row(certificate)).rowcount:
+            raise Conflict(f"a certificate with the serial number {certificate.serial:x} exists")
+    for move in change.moves:
+        if not _move(connection, move):
+            raise Conflict(f"the certificate with the serial number {move.serial:x} has another status")
 
 
 def _advance(connection: sqlite3.Connection, transaction: Transaction) -> int:
