@@ -149,6 +149,7 @@ from .protection import PBMAC1, PasswordBasedMAC, ProtectionPolicy, Signer, prot
 if TYPE_CHECKING:
     from .adapters.driving import run, run_async
     from .client import (
+        CentralKey,
         Confirmation,
         Enrolment,
         ProofMethod,
@@ -166,7 +167,7 @@ if TYPE_CHECKING:
     from .protection.kem import KemProtector, KemVerifier
     from .protection.signing import Signature
     from .protection.trust import TrustedSigners
-    from .server import Profile, Responder, SharedSecrets
+    from .server import KeyGeneration, Profile, Responder, SharedSecrets
 
 __version__ = "0.1.0"
 
@@ -176,10 +177,10 @@ _LATER = {
     "protection.signing": ("Signature",),
     "protection.trust": ("TrustedSigners",),
     "client": (
-        *("Confirmation", "Enrolment", "ProofMethod", "Revocation", "Settings", "Wait"),
+        *("CentralKey", "Confirmation", "Enrolment", "ProofMethod", "Revocation", "Settings", "Wait"),
         *("enroll", "request_pkcs10", "revoke", "update_key"),
     ),
-    "server": ("Profile", "Responder", "SharedSecrets"),
+    "server": ("KeyGeneration", "Profile", "Responder", "SharedSecrets"),
     "adapters.driving": ("run", "run_async"),
     "http.transport": ("HttpTransport",),
     "http.async_transport": ("AsyncHttpTransport",),
@@ -224,6 +225,7 @@ __all__ = [
     "CaCerts",
     "CaCertsValue",
     "CaPubs",
+    "CentralKey",
     "CertConfirmContent",
     "CertId",
     "CertOrEncCert",
@@ -274,6 +276,7 @@ __all__ = [
     "KemOtherInfo",
     "KemProtector",
     "KemVerifier",
+    "KeyGeneration",
     "KeyPairHist",
     "KeyRecRepContent",
     "LimitExceeded",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from cmpcodec.messages import IMPLICIT_CONFIRM
 from cmpcodec.pop import prove_by_agreement, prove_identity
 from cmpcodec.protection.pbmac1 import PBMAC1
 from cmpcodec.server import BODIES
+from cmpcodec.store import SQLiteStore
 from tests.generated import generated
 from tests.server.challenged import answered, challenged
 from tests.server.signing import believe_signatures, enrolled
@@ -54,6 +57,16 @@ def test_who_reads_the_challenge_gets_a_certificate(device: Device, server: Serv
     assert server.respond(request).der == challenges.der
     assert device.confirm((0, certificate)).body.name == "pkiconf"
     assert server.status(certificate.load().serial_number) == "valid"
+
+
+def test_a_challenge_outlasts_the_process(tmp_path: Path) -> None:
+    """It is answered to another process, which knows nothing but the database."""
+    with closing(SQLiteStore(tmp_path / "cmp.db")) as store:
+        device = Device(Server(store))
+        challenges = device.send({"ir": [challenged(X)]}, pvno=3)
+    with closing(SQLiteStore(tmp_path / "cmp.db")) as store:
+        device.server = Server(store)
+        assert certificates(device.send({"popdecr": answered(challenges, X)}, pvno=3))
 
 
 def test_in_version_2_for_rsa_alone(device: Device) -> None:

@@ -16,6 +16,7 @@ from cmpcodec.server.ports import (
     StoredCRL,
     Transaction,
     TransactionKey,
+    TransactionState,
 )
 from tests.store.making import (
     ANY,
@@ -53,6 +54,7 @@ TRANSACTIONS = {
         replaces=2**159 + 1,
     ),
     "replaces zero": transaction(replaces=0),
+    **{state.value: transaction(state=state) for state in TransactionState},
     "early": transaction(expires=datetime(1, 1, 1, tzinfo=UTC)),
     "late": transaction(expires=datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
     "names": transaction(key=TransactionKey("ä\x00'; DROP TABLE transactions; --", "\U0001f600" * 1000, b"")),
