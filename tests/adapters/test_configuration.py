@@ -78,7 +78,7 @@ max_size = 50_000
 validity = "90d"
 key_usage = ["digitalSignature", "keyAgreement"]
 extended_key_usage = ["id-kp-clientAuth", "1.3.6.1.5.5.7.3.17"]
-keys = ["ec-p256"]
+keys = ["ec-p256", "rsa"]
 crl_url = "http://crl.example/crl"
 [profile.devices.delay]
 time = 3
@@ -191,6 +191,8 @@ def test_least(folder: Path) -> None:
         ("min_iterations = 500", 'min_iterations = "500"', "[profile.devices.protection] min_iterations takes a whole"),
         ('macs = ["sha256"]', 'mac = ["sha256"]', "[profile.devices.protection] mac is no setting; is it 'macs'?"),
         ('authority = "issuing"', "", "[profile.devices] authority is missing"),
+        ('["rsa-3072",', '["rsa",', "[profile.devices.central_key_generation]: keys does not take 'rsa', only ec-p256"),
+        ('["rsa-3072",', '["x25519",', "[profile.devices.central_key_generation] keys has x25519, which"),
         ('authority = "issuing"', 'authority = "no"', "[profile.devices] authority names 'no', and there is no table"),
         ("[profile.devices.delay]", "[profile.devices.dealy]", "dealy is no setting; is it 'delay'?"),
         ("[profile.devices.delay]", "[profile.second]\nauthority = 'old'\n[profile.devices.delay]", "[profile.second] secret is missing"),

@@ -239,8 +239,9 @@ def test_a_check_sees_the_certificate_last() -> None:
 
 
 def test_keys_that_nobody_asked_for() -> None:
-    with pytest.raises(errors.RemoteProtocolError, match="encrypted, which was not asked for"):
-        drive(ask("ir"), KeyMaker())
+    for asked in (ask("ir"), proving(ProofMethod.ENCRYPTED_CERTIFICATE)):
+        with pytest.raises(errors.RemoteProtocolError, match="encrypted, which was not asked for"):
+            drive(asked, KeyMaker())
 
 
 def test_an_unknown_kind_is_a_mistake_at_once() -> None:

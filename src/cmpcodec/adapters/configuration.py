@@ -19,6 +19,7 @@ from .. import oids
 from ..asn1 import Limits, ObjectIdentifier
 from ..authority import CertificateRules
 from ..cmp import PKIStatus
+from ..enveloping.generating import KEY_KINDS
 from ..http.limits import ServerLimits
 from ..pkix import AlgorithmIdentifier, Extension, KeyUsage
 from ..protection import ProtectionPolicy
@@ -94,6 +95,11 @@ class KeyGenerationSettings:
     passphrase: bytes | None = field(default=None, repr=False)
     pwri_kek: bool = False
     """Whether keys are encrypted with secrets as OpenSSL reads it."""
+
+    def __post_init__(self) -> None:
+        for kind in self.keys:
+            if kind not in KEY_KINDS:
+                raise ValueError(f"keys does not take {kind[:40]!r}, only {', '.join(KEY_KINDS)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +299,7 @@ class _Reader:
             default_secret=default,
             secrets=secrets,
             signatures=signatures,
-            key_generation=self._key_generation(table),
+            key_generation=self._key_generation(table, rules),
             agreement_key=table.take("agreement_key", self._path, None),
             agreement_passphrase=table.take("agreement_passphrase", self._secret, None),
             values=values,
@@ -317,11 +323,14 @@ class _Reader:
         table.close()
         return found
 
-    def _key_generation(self, profile: Table) -> KeyGenerationSettings | None:
+    def _key_generation(self, profile: Table, rules: CertificateRules) -> KeyGenerationSettings | None:
         if not profile.has("central_key_generation"):
             return None
         table = profile.table("central_key_generation")
         found = table.fill(KeyGenerationSettings, {"key": self._path, "passphrase": self._secret})
+        for kind in found.keys:
+            if ("rsa" if kind.startswith("rsa-") else kind) not in rules.keys:
+                raise table.error("keys", f"has {kind}, which `keys` in [certificates] does not allow")
         table.close()
         return found
 

@@ -22,6 +22,7 @@ from ..cmp import (
     PKIStatusInfo,
 )
 from ..crmf import CertReqMessages, OptionalValidity
+from ..enveloping import DecryptionKey
 from ..enveloping.keys import AnyPrivateKey
 from ..errors import CMPError, DecodeError, LocalProtocolError, RemoteProtocolError, RequestRejected
 from ..messages import IMPLICIT_CONFIRM, asks_implicit_confirm, cert_status, status_info
@@ -352,18 +353,25 @@ def _certificate(transaction: Transaction, answer: Answer, response: CertRespons
         text = f"PKIStatus {status_name(status)} does not go with a certificate"
         raise (yield from transaction.give_up(PKIFailureInfo.BAD_REQUEST, text))
     pair: CertifiedKeyPair | None = response.certified_key_pair
-    if pair is not None and pair.cert_or_enc_cert.encrypted_cert is not None and wanted.private_key is not None:
-        try:
-            return open_certificate(answer.message, pair, wanted.private_key, transaction.settings.policy)
-        except CMPError:
-            yield from transaction.abandon(PKIFailureInfo.BAD_POP, "the encrypted certificate cannot be read")
-            raise
-    unasked = pair is not None and pair.private_key is not None and wanted.central is None
-    certificate = None if pair is None or unasked else pair.cert_or_enc_cert.certificate
-    if certificate is None:
-        text = "no certificate came" if pair is None else "what came is encrypted, which was not asked for"
-        raise (yield from transaction.give_up(PKIFailureInfo.BAD_DATA_FORMAT, text))
-    return certificate
+    if pair is not None and (pair.private_key is None or wanted.central is not None):
+        certificate = pair.cert_or_enc_cert.certificate
+        if certificate is not None:
+            return certificate
+        if wanted.private_key is not None:
+            return (yield from _decrypted(transaction, answer, pair, wanted.private_key))
+    text = "no certificate came" if pair is None else "what came is encrypted, which was not asked for"
+    raise (yield from transaction.give_up(PKIFailureInfo.BAD_DATA_FORMAT, text))
+
+
+def _decrypted(
+    transaction: Transaction, answer: Answer, pair: CertifiedKeyPair, key: DecryptionKey
+) -> Flow[Certificate]:
+    """The certificate that was encrypted for our key; if it cannot be read, there is nothing to confirm or refuse."""
+    try:
+        return open_certificate(answer.message, pair, key, transaction.settings.policy)
+    except CMPError:
+        yield from transaction.abandon(PKIFailureInfo.BAD_POP, "the encrypted certificate cannot be read")
+        raise
 
 
 def _confirm(
