@@ -6,7 +6,7 @@ It knows headers and credentials; nothing of profiles and transactions. Secrets 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, Protocol
@@ -87,8 +87,8 @@ class Claimant(Protocol):
         ...
 
 
-Lookup = Callable[[PKIHeader], Claimant | None]
-"""Who claims to have sent the message with this header? None: nobody that is known."""
+Lookup = Callable[[PKIHeader], Claimant | Awaitable[Claimant | None] | None]
+"""Who claims to have sent the message with this header? None: nobody that is known. It may be a coroutine function."""
 
 
 class SharedSecretVerifier:

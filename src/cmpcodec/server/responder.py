@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from ..asn1 import Limits
 from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
@@ -42,6 +42,11 @@ _OWN: Final = Limits(max_size=1 << 30, max_depth=64, max_nodes=1 << 24, max_repe
 """For our own answers, which may be larger than what we accept."""
 _FAILED: Final = "the server failed; nothing was changed"
 _TOO_DEAR: Final = "too much was spent on messages from there that nobody had sent: fewer iterations, or try later"
+
+Run: TypeAlias = Callable[..., Awaitable[Any]]
+"""Calls a function with arguments somewhere, and can be awaited for what it returns."""
+Steps: TypeAlias = Generator[Any, Claimant | None, Answer]
+"""Yields once, if at all, what the lookup returned, and wants the claimant that it comes to."""
 
 _PERFORM: Final[Mapping[Action, Callable[[Received], Outcome]]] = {
     Action.ENROLL: challenges.challenge_or_enroll,
@@ -93,11 +98,7 @@ class Responder:
 
     def handle(self, request: bytes, profile: str | None = None) -> bytes:
         """The answer to a message, as `respond` has it; without a name, for the only profile (ValueError if not)."""
-        if profile is None:
-            if len(self._profiles) != 1:
-                raise ValueError("there is more than one profile: name it")
-            (profile,) = self._profiles
-        return self.respond(request, profile).der
+        return self.respond(request, self._named(profile)).der
 
     def respond(self, request: bytes, profile: str, hashes: int | None = None) -> Answer:
         """The answer to a message, and what to log of it; whatever the bytes are, it is a PKIMessage.
@@ -107,14 +108,42 @@ class Responder:
         systemUnavail. None leaves it to the policy.
 
         Raises KeyError for the name of no profile, and nothing else: failures of store or authority make an answer of
-        systemFailure, with the reason in `detail`.
+        systemFailure, with the reason in `detail`. A lookup that has to be awaited is such a failure: it takes
+        `respond_async`.
         """
-        settings = self._profiles[profile]
-        now = self._clock()
-        try:
-            return self._respond(bytes(request), settings, now, hashes)
-        except Exception as error:  # whatever failed, the requester gets an answer
-            return self._failed(settings, now, error, None)
+        steps = self._steps(request, profile, hashes)
+        found, answer = _advance(steps)
+        if answer is None and isinstance(found, Awaitable):
+            if isinstance(found, Coroutine):
+                found.close()
+            _, answer = _advance(steps, error=TypeError("the lookup has to be awaited: call respond_async"))
+        elif answer is None:
+            _, answer = _advance(steps, found)
+        assert answer is not None
+        return answer
+
+    async def handle_async(self, request: bytes, profile: str | None = None, *, run: Run) -> bytes:
+        """As `handle`, for a lookup that may have to be awaited; `run` as for `respond_async`."""
+        return (await self.respond_async(request, self._named(profile), run=run)).der
+
+    async def respond_async(self, request: bytes, profile: str, hashes: int | None = None, *, run: Run) -> Answer:
+        """As `respond`, but what the profile's lookup returns is awaited if it has to be.
+
+        All else, the hashing and the store, is still done at once: `run(function, *arguments)` calls a function where
+        that disturbs nobody, and is awaited for what it returns. ``asyncio.to_thread`` is one.
+        """
+        steps = self._steps(request, profile, hashes)
+        answer: Answer | None
+        found, answer = await run(_advance, steps)
+        if answer is None:
+            failed = None
+            try:
+                found = await found if isinstance(found, Awaitable) else found
+            except Exception as error:
+                failed = error
+            _, answer = await run(_advance, steps, found, failed)
+        assert answer is not None
+        return answer
 
     def crl(self, profile: str) -> bytes:
         """The DER of the current CRL of a profile's authority, made anew if need be.
@@ -152,9 +181,24 @@ class Responder:
                 break
         return moved
 
-    # --- One message ---
+    def _named(self, profile: str | None) -> str:
+        if profile is None:
+            if len(self._profiles) != 1:
+                raise ValueError("there is more than one profile: name it")
+            (profile,) = self._profiles
+        return profile
 
-    def _respond(self, request: bytes, profile: Profile, now: datetime, hashes: int | None) -> Answer:
+    # --- One message: in steps, since who sent it may have to be awaited, and nothing here knows how ---
+
+    def _steps(self, request: bytes, profile: str, hashes: int | None) -> Steps:
+        settings = self._profiles[profile]
+        now = self._clock()
+        try:
+            return (yield from self._respond(bytes(request), settings, now, hashes))
+        except Exception as error:  # whatever failed, the requester gets an answer
+            return self._failed(settings, now, error, None)
+
+    def _respond(self, request: bytes, profile: Profile, now: datetime, hashes: int | None) -> Steps:
         try:
             message = PKIMessage.decode(request, limits=profile.limits)
         except DecodeError as error:
@@ -162,12 +206,12 @@ class Responder:
             return self._unprotected(profile, now, PKIFailureInfo.BAD_DATA_FORMAT, text)
         if hashes is not None and self._price(message, profile) > max(hashes, profile.policy.min_iterations):
             return self._unprotected(profile, now, PKIFailureInfo.SYSTEM_UNAVAIL, _TOO_DEAR, message)
-        claimant = None
+        claimant: Claimant | None = None
         policy = profile.policy
         if hashes is not None:
             policy = policy._replace(max_signature_hashes=min(hashes, policy.max_signature_hashes))
         try:
-            claimant = profile.lookup(message.header)
+            claimant = yield profile.lookup(message.header)
             signer = verify(message, (claimant or self._nobody).credential, policy, time=now)
             if claimant is None:  # somebody guessed 256 random bits
                 raise InvalidProtection
@@ -333,6 +377,16 @@ class Responder:
             transaction_id=header.transaction_id,
             serials=tuple(summary.serials),
         )
+
+
+def _advance(
+    steps: Steps, claimant: Claimant | None = None, error: Exception | None = None
+) -> tuple[Any, Answer | None]:
+    """What a lookup returned, or the answer. Not as StopIteration, which no future can carry."""
+    try:
+        return (steps.send(claimant) if error is None else steps.throw(error)), None
+    except StopIteration as done:
+        return None, done.value
 
 
 def _admitted(received: Received) -> Action:
