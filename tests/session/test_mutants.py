@@ -30,12 +30,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 import cmpcodec as cmp
 from cmpcodec import oids
 from cmpcodec._engine import pbm_key
+from cmpcodec.enveloping import receive_key
 from cmpcodec.messages import NULL_DN, cert_hash
 from cmpcodec.pkix import Certificate, CertificationRequestInfo, Name
 from tests.mutations import Element, Mutator, tlv
 from tests.protection.by_hand import algorithm, announcing, integer, pbm_algorithm
 from tests.protection.test_verify import EVERY_OID, NEARLY, TOO_FEW, TOO_MANY, VALUES
+from tests.server.challenged import challenged
 from tests.server.support import KEYS, cert_request, certificates, pkcs10, rejected, rev_details
+from tests.server.test_key_generation import wanting
 
 from .support import Served, Wire
 
@@ -72,6 +75,8 @@ create = true
 secret = "pass:{SECRET.decode()}"
 confirm_wait = "1h"
 max_unconfirmed = false
+[profile.czertainly.central_key_generation]
+keys = ["ec-p256", "x25519"]
 [profile.czertainly.certificates]
 wildcards = true
 drop_unaccepted = true
@@ -144,7 +149,9 @@ def libcrypto() -> Callable[[bytes], bool]:
 
 
 READS = libcrypto()
-ANSWERS = frozenset(("ip", "cp", "kup", "rp", "pkiconf", "poll_rep", "error"))
+ANSWERS = frozenset(("ip", "cp", "kup", "rp", "pkiconf", "poll_rep", "popdecc", "error"))
+ENVELOPED = bytes.fromhex("2a864886f70d0107")
+"""Begins the content types of CMS: OpenSSL 3.0 does not know that an answer can hold EnvelopedData."""
 
 
 def test_the_oracle_is_awake() -> None:
@@ -163,6 +170,8 @@ class Verdicts:
         self.kinds: collections.Counter[str] = collections.Counter()
         self.authenticated = 0
         self.certificates: list[bytes] = []
+        self.keys: list[object] = []
+        """Those that the server made."""
         self.failures: list[str] = []
 
     def send(self, wire: Wire, message: bytes) -> cmp.PKIMessage | None:
@@ -173,7 +182,7 @@ class Verdicts:
             return None
         assert (status, media) == (200, "application/pkixcmp"), (status, media, message.hex())
         answer = cmp.decode(body)
-        assert READS(body), (message.hex(), body.hex())  # whatever names the request had
+        assert ENVELOPED in body or READS(body), (message.hex(), body.hex())  # whatever names the request had
         assert answer.body.name in ANSWERS, message.hex()
         fail_info = ""
         if answer.body.error is not None:
@@ -191,7 +200,12 @@ class Verdicts:
             answer.body.ip or answer.body.cp or answer.body.kup or cmp.CertRepMessage(response=[])
         ).response:
             pair = response.certified_key_pair
-            if pair is not None and pair.cert_or_enc_cert.certificate is not None:  # else it is encrypted
+            if pair is not None and pair.private_key is not None:
+                assert answer.header.pvno == 3
+                found = receive_key(pair.private_key, SECRET, pair.cert_or_enc_cert.certificate)
+                assert found.fits
+                self.keys.append(found.key)
+            elif pair is not None and pair.cert_or_enc_cert.certificate is not None:  # else it is encrypted
                 self.certificates.append(pair.cert_or_enc_cert.certificate.der)
         return answer
 
@@ -310,6 +324,9 @@ def bodies(serial: int, issuer: Name) -> dict[str, bytes]:
         "cert_conf": {"cert_conf": [{"cert_hash": bytes(32), "cert_req_id": 0, "status_info": {"status": 0}}]},
         "poll_req": {"poll_req": [{"cert_req_id": 0}]},
         "error": {"error": {"pki_status_info": {"status": 2, "status_string": ["%s%n"], "fail_info": 4}}},
+        "a key to be made": {"ir": [wanting("ec-p256"), wanting(number=1)]},
+        "challenges": {"cr": [challenged(KEYS[0]), challenged(KEYS[1], 1)]},
+        "popdecr": {"popdecr": [1]},
     }
     return {name: cmp.PKIBody.from_plain(one).der for name, one in plain.items()}
 
@@ -345,7 +362,8 @@ class Breeder:
         while True:
             transaction_id, way = random.randbytes(16), random.random()
             if way < 0.25:
-                fields = {"general_info": self._info} if random.random() < 0.3 else {}
+                fields: dict[str, Any] = {"general_info": self._info} if random.random() < 0.3 else {}
+                fields["pvno"] = random.choice((2, 3))
                 if random.random() < 0.5:
                     fields["sender"] = SENDER
                 start = header(transaction_id, **fields)
@@ -353,7 +371,7 @@ class Breeder:
                 yield protected(mutant(whole, random, lambda part: cmp.decode(tlv(0x30, part))))
             elif way < 0.6:
                 body = mutant(random.choice(self._bodies), random, cmp.PKIBody.decode)
-                yield protected(header(transaction_id) + body)
+                yield protected(header(transaction_id, pvno=random.choice((2, 3))) + body)
             elif way < 0.9:
                 tag, request = random.choice(self._requests)
                 asked = mutant(request, random, cmp.CertRequest.decode)
@@ -392,7 +410,7 @@ def test_mutants_with_the_right_mac(server: Served, record_property: Callable[[s
     before = resident(server.process.pid)
     pace = verdicts.send_all(breeder.mutants, MUTANTS, seed=100)
     grown = resident(server.process.pid) - before
-    figures = f"{MUTANTS} mutants, {pace:.0f}/s, {len(verdicts.certificates)} certificates, grown by {grown >> 10} kB"
+    figures = f"{MUTANTS} mutants, {pace:.0f}/s, {len(verdicts.certificates)} certificates, {len(verdicts.keys)} keys, grown by {grown >> 10} kB"
     record_property("figures", figures)
     print(figures, dict(verdicts.kinds.most_common()), *verdicts.failures, sep="\n")
     assert grown < 32 << 20
@@ -402,6 +420,8 @@ def test_mutants_with_the_right_mac(server: Served, record_property: Callable[[s
     assert verdicts.authenticated > MUTANTS // 3
     assert len(verdicts.certificates) > MUTANTS // 50
     assert len(verdicts.kinds) > 10
+    assert len(verdicts.keys) > MUTANTS // 200
+    assert verdicts.kinds["popdecc"] > MUTANTS // 200
 
 
 BAD_TEXTS = {
