@@ -216,6 +216,25 @@ def older(request: cmp.PKIMessage, answer: cmp.PKIMessage) -> cmp.PKIMessage:
     return cmp.protect(answer.replace(header=answer.header.replace(pvno=2)), shared())
 
 
+def test_every_altered_octet_of_a_key() -> None:
+    """A key comes as it was made, or not at all, and nothing but our own errors comes of it."""
+    right, number, accepted = delivered(), MADE.private_numbers(), 0
+    for at in range(0, len(right.der), 2):
+        wrong = bytearray(right.der)
+        wrong[at] ^= 1 << at % 8
+        try:
+            altered = EncryptedKey.decode(bytes(wrong))
+        except errors.DecodeError:
+            continue
+        try:
+            result = drive(wanting(), KeyMaker(private_key=lambda altered=altered: altered))
+        except errors.CMPError:
+            continue
+        assert result.key.private_numbers() == number
+        accepted += 1
+    assert accepted < 20  # versions and the like, which nothing protects
+
+
 def test_version_2_cannot_hold_it() -> None:
     peer = KeyMaker(older)
     with pytest.raises(errors.RemoteProtocolError, match="version 2"):
