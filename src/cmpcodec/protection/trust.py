@@ -106,6 +106,7 @@ class TrustedSigners:
         try:
             if known is None:
                 return self._judged(message, scheme, octets, policy, time, spending)
+            known.opened.admit(message.header.protection_alg)
             verify_with(known.key, scheme, octets, message.protection)
         except ProtectionError as error:
             error.hashes = spending.spent if known is None else cost(known.key)
@@ -176,6 +177,8 @@ class TrustedSigners:
         spending: Spending,
     ) -> tuple[Opened, PublicKey]:
         """The certificate among those of the sender whose key made the signature, and the key."""
+        algorithm = message.header.protection_alg
+        assert algorithm is not None
         assert message.protection is not None
         at_hand = {**self._signers, **extra, **self._untrusted, **self._anchors}
         meant = [one for one in at_hand.values() if self._meant(message.header, one)]
@@ -183,6 +186,7 @@ class TrustedSigners:
         for one in meant[:MAX_CANDIDATES]:
             try:
                 key = one.public_key(policy)
+                one.admit(algorithm)
                 spending.verify(key)
                 verify_with(key, scheme, octets, message.protection)
             except InvalidProtection:
