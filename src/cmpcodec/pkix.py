@@ -192,7 +192,7 @@ class CertificateList(TLV, tag=0x30):
 
         try:
             return x509.load_der_x509_crl(self.der)
-        except (ValueError, x509.InvalidVersion) as error:
+        except (ValueError, x509.InvalidVersion, Warning) as error:
             raise DecodeError(type(self).__name__, f"not an X.509 CRL ({error})", 0) from error
 
 

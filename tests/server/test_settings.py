@@ -9,6 +9,7 @@ import pytest
 
 import cmpcodec as cmp
 from cmpcodec import oids
+from cmpcodec.authority import LocalAuthority, create_ca
 from cmpcodec.messages import NULL_DN
 from cmpcodec.protection import pbm
 from cmpcodec.server import Change, Profile, Responder, SharedSecretParty, SharedSecrets
@@ -55,6 +56,9 @@ def test_profiles_by_name() -> None:
         Responder([one, profile()], store)
     with pytest.raises(ValueError, match="same name"):
         Responder({"a": one, "b": profile()}, store)
+    key, certificate = create_ca("CN=TEST CA")
+    with pytest.raises(ValueError, match="'p' and 'q' have different CAs of one name, CN=TEST CA"):
+        Responder([one, profile(name="q", authority=LocalAuthority(key, certificate))], store)
     with pytest.raises(TypeError):
         Responder([one], store).profiles["q"] = other  # type: ignore[index]
 

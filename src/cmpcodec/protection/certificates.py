@@ -6,14 +6,15 @@ RFC 5280, 4.1 and 4.2. `cryptography` reads; one that cannot be read is a ValueE
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from ..asn1 import TLV, BitString, Limits, Sequence
+from .. import oids
+from ..asn1 import TLV, BitString, Explicit, Implicit, Limits, Sequence
 from ..errors import DecodeError, InvalidProtection, UnsupportedAlgorithm
-from ..pkix import AlgorithmIdentifier, Certificate, Name
+from ..pkix import AlgorithmIdentifier, Certificate, Name, RSASSA_PSS_params, SubjectPublicKeyInfo
 from .keys import UNREADABLE, PublicKey, usable
 from .policy import ProtectionPolicy
 from .signatures import admit, admit_key, read, verify_with
@@ -44,6 +45,21 @@ class Signed(Sequence):
     signature: BitString
 
 
+class _Content(Sequence):
+    """A TBSCertificate, of which the algorithms lie open. RFC 5280, 4.1.2."""
+
+    version: Annotated[int | None, Explicit(0)] = None
+    serial_number: int
+    signature: AlgorithmIdentifier
+    issuer: TLV
+    validity: TLV
+    subject: TLV
+    subject_public_key_info: SubjectPublicKeyInfo
+    issuer_unique_id: Annotated[BitString | None, Implicit(1)] = None
+    subject_unique_id: Annotated[BitString | None, Implicit(2)] = None
+    extensions: Annotated[TLV | None, Explicit(3)] = None
+
+
 def outside(certificate: Certificate) -> Signed:
     """What is signed in a certificate, how, and the signature; DecodeError if that is not strict DER."""
     return Signed.decode(certificate.der, limits=Limits(max_size=len(certificate.der)))
@@ -57,19 +73,23 @@ class Opened:
         "certificate",
         "constraints",
         "issuer",
+        "key_algorithm",
         "key_identifier",
         "not_after",
         "not_before",
         "obstacle",
         "purposes",
+        "signed",
         "subject",
         "usage",
         "x509",
     )
 
     def __init__(self, certificate: Certificate) -> None:
+        self.signed = outside(certificate)
         read = self.x509 = certificate.load()
         self.certificate = certificate
+        self.key_algorithm = _content(self.signed).subject_public_key_info.algorithm
         self.subject = Name.decode(read.subject.public_bytes())
         self.issuer = Name.decode(read.issuer.public_bytes())
         self.not_before: datetime = read.not_valid_before_utc
@@ -111,14 +131,33 @@ class Opened:
         admit_key(key, policy)
         return key
 
+    def admit(self, algorithm: AlgorithmIdentifier) -> None:
+        """Return if the key is for signatures of that algorithm; else UnsupportedAlgorithm. RFC 4055, 1.2 and 3.1."""
+        own = self.key_algorithm
+        if own.algorithm != oids.ID_RSASSA_PSS:
+            return
+        bounds, asked = own.parameters, algorithm.parameters
+        if algorithm.algorithm != oids.ID_RSASSA_PSS or not isinstance(asked, RSASSA_PSS_params):
+            raise UnsupportedAlgorithm(f"the key of {self.text} is for RSASSA-PSS only")
+        if bounds is None:
+            return
+        if not isinstance(bounds, RSASSA_PSS_params):
+            raise UnsupportedAlgorithm(f"the parameters of the key of {self.text} are no RSASSA-PSS-params")
+        functions = (bounds.hash_algorithm.algorithm, _mask(bounds))
+        if functions != (asked.hash_algorithm.algorithm, _mask(asked)) or asked.salt_length < bounds.salt_length:
+            raise UnsupportedAlgorithm(f"the key of {self.text} is for another hash or a longer salt of RSASSA-PSS")
+
     def issued(self, other: Opened, policy: ProtectionPolicy, spending: Spending) -> bool:
         """Whether the key of this certificate made the signature of the other one; one signature is computed.
 
         Raises UnsupportedAlgorithm if the policy admits the key or the signature not, TooCostly as `spending` says.
         """
-        signed = outside(other.certificate)
+        signed = other.signed
+        if _content(signed).signature != signed.signature_algorithm:  # RFC 5280, 4.1.1.2
+            raise UnsupportedAlgorithm(f"the certificate of {other.text} names two algorithms of its signature")
         scheme = read(signed.signature_algorithm)
         admit(scheme, policy)
+        self.admit(signed.signature_algorithm)
         key = self.public_key(policy)
         spending.verify(key)
         try:
@@ -131,12 +170,23 @@ class Opened:
 def opened(certificate: Certificate) -> Opened:
     """Read a certificate; ValueError if it is none, or not in strict DER."""
     try:
-        outside(certificate)
         return Opened(certificate)
     except DecodeError:
         raise
     except (*UNREADABLE, KeyError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:  # KeyError: 42
         raise ValueError(f"a certificate cannot be read: {error}") from error
+
+
+def _content(signed: Signed) -> _Content:
+    der = signed.tbs_certificate.der
+    return _Content.decode(der, limits=Limits(max_size=len(der)))
+
+
+def _mask(parameters: RSASSA_PSS_params) -> tuple[object, object]:
+    """The mask generation function, and the hash inside."""
+    mask = parameters.mask_gen_algorithm
+    inner = mask.parameters
+    return mask.algorithm, inner.algorithm if isinstance(inner, AlgorithmIdentifier) else inner
 
 
 def _value(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:

@@ -53,8 +53,9 @@ PrivateKey: TypeAlias = (
     | mldsa.MLDSA87PrivateKey
 )
 
-UNREADABLE: Final = (ValueError, TypeError, NotInThisOpenSSL, InternalError)
-"""What `cryptography` raises for keys that it cannot read; version 42 says InternalError of some."""
+UNREADABLE: Final = (ValueError, TypeError, NotInThisOpenSSL, InternalError, Warning)
+"""What `cryptography` raises for keys that it cannot read; version 42 says InternalError of some. A Warning, where a
+program makes errors of warnings: of what is odd, but read."""
 
 MAX_RSA_BITS: Final = 8192
 """Longest RSA modulus that is computed with: the cost grows with its square."""

@@ -46,11 +46,11 @@ class _Keys:
         if key is None:
             return None
         copy = bytes(key)
-        with suppress(KeyError):
+        try:
             self._keys.move_to_end(which)
-            if self._keys[which] is key:
-                return copy
-        return None
+            return copy if self._keys[which] is key else None
+        except KeyError:  # another thread was quicker
+            return None
 
     def put(self, which: Derivation, key: bytes) -> None:
         if self._size:
@@ -204,13 +204,13 @@ def admit_cost(derivation: Derivation, hashes: int, policy: ProtectionPolicy) ->
     Raises UnsupportedAlgorithm if it does not.
     """
     _, iterations, salt, _ = derivation
-    low, high = max(policy.min_iterations, 1), min(policy.max_iterations, MAX_ITERATIONS) // hashes
-    if not low <= iterations <= high:
+    cost = iterations * hashes
+    if not (1 <= iterations >= policy.min_iterations and MAX_ITERATIONS >= cost <= policy.max_iterations):
+        low, high = max(policy.min_iterations, 1), min(policy.max_iterations, MAX_ITERATIONS) // hashes
         raise UnsupportedAlgorithm(f"iterationCount is not between {low} and {high}, as the policy demands")
-    longest = min(policy.max_salt, MAX_SALT)
-    if not policy.min_salt <= len(salt) <= longest:
+    if not (policy.min_salt <= len(salt) <= policy.max_salt and len(salt) <= MAX_SALT):
         raise UnsupportedAlgorithm(
-            f"salt of {counted(len(salt), 'octet')} is not between {policy.min_salt} and {longest}, "
-            "as the policy demands"
+            f"salt of {counted(len(salt), 'octet')} is not between {policy.min_salt} and "
+            f"{min(policy.max_salt, MAX_SALT)}, as the policy demands"
         )
-    return iterations * hashes
+    return cost

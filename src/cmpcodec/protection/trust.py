@@ -37,7 +37,14 @@ class _Known(NamedTuple):
     key: PublicKey
     not_before: datetime
     not_after: datetime
+    policy: ProtectionPolicy
     signer: Signer
+
+    def holds(self, time: datetime, policy: ProtectionPolicy) -> bool:
+        """Whether the path holds at that time, under a policy that differs at most in what signatures may cost."""
+        return self.not_before <= time <= self.not_after and (
+            policy is self.policy or policy == self.policy._replace(max_signature_hashes=policy.max_signature_hashes)
+        )
 
 
 class TrustedSigners:
@@ -81,7 +88,7 @@ class TrustedSigners:
         self._check_sender = check_sender
         self._check_sender_kid = check_sender_kid
         self._size = cached_signers
-        self._known: OrderedDict[tuple[bytes, ProtectionPolicy], _Known] = OrderedDict()
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
     def authenticate(
         self, message: PKIMessage, octets: bytes, policy: ProtectionPolicy, time: datetime | None
@@ -102,15 +109,20 @@ class TrustedSigners:
         scheme = read(message.header.protection_alg)
         admit(scheme, policy)
         known = self._remembered(message, policy, time)
+        if known is not None:
+            known.opened.admit(message.header.protection_alg)
+            try:
+                verify_with(known.key, scheme, octets, message.protection)
+            except ProtectionError as error:
+                error.hashes = cost(known.key)
+                raise
+            return known.signer
         spending = Spending(policy.max_signature_hashes)
         try:
-            if known is None:
-                return self._judged(message, scheme, octets, policy, time, spending)
-            verify_with(known.key, scheme, octets, message.protection)
+            return self._judged(message, scheme, octets, policy, time, spending)
         except ProtectionError as error:
-            error.hashes = spending.spent if known is None else cost(known.key)
+            error.hashes = spending.spent
             raise
-        return known.signer
 
     def judge(
         self,
@@ -142,21 +154,19 @@ class TrustedSigners:
     def _remembered(self, message: PKIMessage, policy: ProtectionPolicy, time: datetime) -> _Known | None:
         """The signer, if it is the first of extraCerts, as RFC 9483, 3.3 wants it, and its path is known and holds."""
         extra = message.extra_certs
-        which = (extra[0].der if extra else b"", policy._replace(max_signature_hashes=0))
+        which = extra[0].der if extra else b""
         known = self._known.get(which)
-        if (
-            known is None
-            or not known.not_before <= time <= known.not_after
-            or not self._meant(message.header, known.opened)
-        ):
+        if known is None or not known.holds(time, policy) or not self._meant(message.header, known.opened):
             return None
-        with suppress(KeyError):  # another thread was quicker
+        try:
             self._known.move_to_end(which)
+        except KeyError:  # another thread has forgotten it
+            return None
         return known
 
-    def _remember(self, policy: ProtectionPolicy, known: _Known) -> None:
+    def _remember(self, known: _Known) -> None:
         if self._size > 0:
-            self._known[known.opened.der, policy._replace(max_signature_hashes=0)] = known
+            self._known[known.opened.der] = known
             while len(self._known) > self._size:
                 with suppress(KeyError):  # another thread was quicker
                     self._known.popitem(last=False)
@@ -177,7 +187,7 @@ class TrustedSigners:
         self._check_purpose(who, self._purposes)
         path = self._path(who, extra.values(), policy, time, spending)
         signer = _signer(who, path)
-        self._remember(policy, _Known(who, key, path.not_before, path.not_after, signer))
+        self._remember(_Known(who, key, path.not_before, path.not_after, policy, signer))
         return signer
 
     def _read(self, message: PKIMessage, spending: Spending) -> Iterator[Opened]:
@@ -197,6 +207,8 @@ class TrustedSigners:
         spending: Spending,
     ) -> tuple[Opened, PublicKey]:
         """The certificate among those of the sender whose key made the signature, and the key."""
+        algorithm = message.header.protection_alg
+        assert algorithm is not None
         assert message.protection is not None
         at_hand = {**self._signers, **extra, **self._untrusted, **self._anchors}
         meant = [one for one in at_hand.values() if self._meant(message.header, one)]
@@ -204,6 +216,7 @@ class TrustedSigners:
         for one in meant[:MAX_CANDIDATES]:
             try:
                 key = one.public_key(policy)
+                one.admit(algorithm)
                 spending.verify(key)
                 verify_with(key, scheme, octets, message.protection)
             except InvalidProtection:

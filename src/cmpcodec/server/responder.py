@@ -69,7 +69,7 @@ class Responder:
     with the same store are one server; a profile may stand under several names. `clock` returns the time as an aware
     datetime.
 
-    Raises ValueError if two different profiles have the same `name`.
+    Raises ValueError if two different profiles have the same `name`, or two different CAs.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Responder:
             named = [(one.name, one) for one in profiles]
         if len({one.name for _, one in named}) != len({id(one) for _, one in named}):
             raise ValueError("profiles: two of them have the same name")
+        _check_authorities(one for _, one in named)
         self._profiles: Mapping[str, Profile] = MappingProxyType(dict(named))
         self._store = store
         self._clock = clock
@@ -377,6 +378,16 @@ class Responder:
             transaction_id=header.transaction_id,
             serials=tuple(summary.serials),
         )
+
+
+def _check_authorities(profiles: Iterable[Profile]) -> None:
+    """ValueError if two CAs have one name: serial numbers, revocations and CRLs are kept by the name of the issuer."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for one in profiles:
+        name, der = one.authority.name.rfc4514(), one.authority.chain[0].der
+        other, known = found.setdefault(name.casefold(), (one.name, der))
+        if known != der:
+            raise ValueError(f"profiles: {other!r} and {one.name!r} have different CAs of one name, {name}")
 
 
 def _advance(

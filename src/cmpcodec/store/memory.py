@@ -33,11 +33,11 @@ class MemoryStore:
         "_answers",
         "_certificates",
         "_crls",
+        "_due",
         "_gone",
         "_lock",
         "_revocations",
         "_transactions",
-        "_unconfirmed",
         "_unconfirmed_of",
     )
 
@@ -46,7 +46,7 @@ class MemoryStore:
         self._transactions: dict[TransactionKey, Transaction] = {}
         self._answers: dict[TransactionKey, dict[bytes, bytes]] = {}
         self._certificates: dict[_Name, IssuedCertificate] = {}
-        self._unconfirmed: set[_Name] = set()
+        self._due: list[tuple[datetime, int, bytes]] = []  # a heap: what is confirmed by now goes when it comes up
         self._unconfirmed_of: Counter[tuple[str, str]] = Counter()
         self._gone: defaultdict[bytes, dict[int, IssuedCertificate]] = defaultdict(dict)
         self._revocations: defaultdict[bytes, int] = defaultdict(int)
@@ -117,12 +117,13 @@ class MemoryStore:
 
     def _keep(self, name: _Name, certificate: IssuedCertificate) -> None:
         issuer, serial = name
+        before = self._certificates.get(name)
         self._certificates[name] = certificate
         if certificate.status is CertificateStatus.UNCONFIRMED:
-            self._unconfirmed.add(name)
             self._unconfirmed_of[certificate.transaction[:2]] += 1
-        elif name in self._unconfirmed:
-            self._unconfirmed.remove(name)
+            if certificate.confirm_before is not None:
+                heapq.heappush(self._due, (certificate.confirm_before, serial, issuer))
+        elif before is not None and before.status is CertificateStatus.UNCONFIRMED:
             self._unconfirmed_of[certificate.transaction[:2]] -= 1
         if certificate.status in GONE:
             self._gone[issuer][serial] = certificate
@@ -131,10 +132,18 @@ class MemoryStore:
 
     def unconfirmed(self, before: datetime, limit: int) -> list[IssuedCertificate]:
         """At most `limit` certificates that are UNCONFIRMED although `confirm_before` lies before that time."""
+        found: list[IssuedCertificate] = []
+        entries = []
         with self._lock:
-            waiting = [self._certificates[name] for name in self._unconfirmed]
-        late = [(due, one.serial, one) for one in waiting if (due := one.confirm_before) is not None and due < before]
-        return [one for _, _, one in heapq.nsmallest(limit, late, key=lambda entry: entry[:2])]
+            while self._due and self._due[0][0] < before and len(found) < limit:
+                entry = heapq.heappop(self._due)
+                certificate = self._certificates[entry[2], entry[1]]
+                if certificate.status is CertificateStatus.UNCONFIRMED:
+                    found.append(certificate)
+                    entries.append(entry)
+            for entry in entries:
+                heapq.heappush(self._due, entry)
+        return found
 
     def count_unconfirmed(self, profile: str, requester: str) -> int:
         """How many certificates of a requester are UNCONFIRMED."""
