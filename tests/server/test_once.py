@@ -374,7 +374,20 @@ def memory() -> Iterator[Server]:
         yield Server(store)
 
 
-@pytest.mark.parametrize("method", ["transaction", "answer", "certificate", "apply"])
+def test_a_store_that_fails_at_a_message_that_comes_again(memory: Server) -> None:
+    device = Device(memory)
+    device.enroll()
+    assert device.answer is not None
+    whole, first = memory.store, device.answer.der
+    memory.store = Around(whole, answer=failing)  # type: ignore[assignment]
+    memory.restart()
+    assert device.refused(device.last) == "SYSTEM_FAILURE"
+    memory.store = whole
+    memory.restart()
+    assert memory.respond(device.last).der == first
+
+
+@pytest.mark.parametrize("method", ["transaction", "certificate", "apply"])
 def test_a_store_that_fails(memory: Server, method: str) -> None:
     server, device = memory, Device(memory)
     certificate = device.enroll()

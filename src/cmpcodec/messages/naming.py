@@ -21,6 +21,7 @@ _CODECS: Final = {
     0x1E: "utf-16-be",
 }
 """How the string types are written, by tag, that a value of an attribute unknown to us may have."""
+_TEXTS: Final = (str, DirectoryString)
 _PLAIN: Final = frozenset(("rfc822_name", "dns_name", "uniform_resource_identifier", "ip_address", "registered_id"))
 """Forms of a GeneralName with nothing inside that a decode leaves unread."""
 
@@ -44,4 +45,8 @@ def is_readable(name: GeneralName) -> bool:
     """Whether everybody can read a name: a directoryName all of whose attributes are texts, or a form that is plain."""
     if name.directory_name is None:
         return name.name in _PLAIN
-    return all(attribute_text(attribute) is not None for rdn in name.directory_name for attribute in rdn)
+    for rdn in name.directory_name:
+        for attribute in rdn:
+            if not isinstance(attribute.value, _TEXTS) and attribute_text(attribute) is None:
+                return False
+    return True

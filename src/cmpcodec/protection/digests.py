@@ -10,7 +10,7 @@ from typing import Final
 
 from .. import oids
 from .._engine.values import ObjectIdentifier
-from ..asn1 import Record
+from ..asn1 import Null, Record
 from ..errors import UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier
 
@@ -81,7 +81,9 @@ def named(oid: ObjectIdentifier) -> str:
 def no_parameters(algorithm: AlgorithmIdentifier, *, null: bool = True) -> bool:
     """Whether the parameters are absent or, if `null`, NULL."""
     parameters = algorithm.parameters
-    return parameters is None or (null and isinstance(parameters, Record) and parameters.der == _NULL)
+    if parameters is None:
+        return True
+    return null and (isinstance(parameters, Null) or (isinstance(parameters, Record) and parameters.der == _NULL))
 
 
 def lookup(table: Mapping[ObjectIdentifier, str], algorithm: AlgorithmIdentifier, role: str) -> str:

@@ -318,7 +318,8 @@ class Responder:
         digest = hashlib.sha256(request).digest()
         for _ in range(_ATTEMPTS):
             transaction = self._store.transaction(key)
-            if transaction is not None:
+            if transaction is not None and message.header.recip_nonce != transaction.nonce:
+                # Else it follows our last answer: had it been answered, there would be another nonce by now.
                 stored = self._store.answer(key, digest)
                 if stored is not None:
                     return _repeated(stored, message, party)
