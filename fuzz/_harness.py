@@ -77,6 +77,8 @@ class Target:
     floors: Floors
     seeds: Callable[[], Mapping[str, bytes]] = vectors
     """Inputs that have to be accepted, before anything is fuzzed."""
+    others: Callable[[], Mapping[str, bytes]] = dict
+    """Further inputs to begin with, accepted or not."""
     native: bool = False
     """Whether it makes sense with the instrumented engine only."""
     refuses_more: bool = True
@@ -84,18 +86,16 @@ class Target:
 
     def all_seeds(self) -> dict[str, bytes]:
         """Everything that a campaign begins with."""
-        return {**self.seeds(), **kept(self.name)}
+        return {**self.seeds(), **self.others(), **kept(self.name), **findings(self.name)}
 
     def checked(self, guide: Guide | None = None) -> Check:
         """The function, after it has shown what it can tell apart."""
         check = self.prepare(guide or Blind())
-        seeds = self.all_seeds()
+        seeds = self.seeds()
         assert seeds
         for name, data in seeds.items():
             assert check(data), f"seed {name} is not accepted"
             assert not (self.refuses_more and check(data + b"\0")), f"seed {name} with an octet behind it is accepted"
-        for data in findings(self.name).values():
-            check(data)
         return check
 
 
@@ -175,7 +175,7 @@ def _watch(target: Target, arguments: list[str], tally: Path, judge: bool) -> in
     tally.write_bytes(bytes(8 * len(_CELLS)))
     environment = os.environ | {_TALLY: str(tally), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, str(FUZZ / f"{target.name}.py"), *arguments]
+    command = [sys.executable, "-P", str(FUZZ / f"{target.name}.py"), *arguments]
     said = _Said(set())
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, errors="replace") as child:
         assert child.stderr is not None
@@ -206,7 +206,7 @@ def _judge(target: Target, arguments: list[str], tally: Path, said: _Said) -> in
         text
         for text, fine in (
             (f"fewer than {least} executions", executions >= least),
-            ("not even the seeds were accepted", accepted >= len(target.all_seeds())),
+            ("not even the seeds were accepted", accepted >= len(target.seeds())),
             ("libFuzzer did not take the mutator", said.mutator and mutations > executions // 10),
             ("the compiled engine is not instrumented", not native or said.native > 5000),
             (f"fewer than {floors.modules} modules instrumented", len(said.python) >= floors.modules),

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -P
 """Invariant: any bytes are refused by the compiled engine with a DecodeError that can be read, or become a message
 whose `der` is those bytes and whose every attribute can be read; and either takes no longer than its length allows.
 

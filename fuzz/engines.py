@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -P
 """Invariant: whatever the bytes, limits and leniencies, both engines accept or both refuse; the errors are alike in
 class, path, problem and offset, the records in every value, place and byte, and constructors make the same bytes again.
 

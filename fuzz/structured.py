@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -P
 """Invariant: whatever record of the schema is built out of the input, decoding its DER gives an equal record, whose
 values are those that it was built of; and building it again from its parts gives the same bytes.
 
