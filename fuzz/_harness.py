@@ -125,13 +125,13 @@ def run(target: Target) -> int:
             seeds.joinpath(hashlib.sha1(data, usedforsecurity=False).hexdigest()).write_bytes(data)
         options = [argument for argument in arguments if argument.startswith("-")]
         merging = "-merge=1" in options
-        return _watch(target, [*options, *_defaults(options), *mine, str(seeds)], tally, judge=not merging)
+        return _watch(target, [*options, *_defaults(target, options), *mine, str(seeds)], tally, judge=not merging)
 
 
-def _defaults(options: list[str]) -> list[str]:
+def _defaults(target: Target, options: list[str]) -> list[str]:
     flags = {
         f"-max_len={LONGEST_INPUT}",
-        f"-artifact_prefix={ROOT}/",
+        f"-artifact_prefix={ROOT}/{target.name}-",
         "-timeout=5",
         "-rss_limit_mb=2048",
         "-reduce_inputs=0",
