@@ -1,5 +1,5 @@
-"""What every test run shares: it says which engine runs, refuses any other than the one asked for, and can be
-interrupted.
+"""What every test run shares: it says which engine runs, refuses to run with another engine, or without openssl, if
+that was asked for, and can be interrupted.
 
 Must not hold fixtures of one kind of test.
 """
@@ -12,6 +12,7 @@ import signal
 import pytest
 
 import cmpcodec
+from tests import openssl
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,6 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"CMPCODEC_ENGINE asks for {wanted}, but the engine is {cmpcodec.engine}")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; programs would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.environ.get("CMPCODEC_REQUIRE_OPENSSL") and not openssl.HAS_CMP:
+        raise pytest.UsageError(f"CMPCODEC_REQUIRE_OPENSSL is set, and {openssl.REASON}")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -11,7 +11,6 @@ import re
 import runpy
 import shlex
 import shutil
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.openssl import needs_openssl
 from tests.session.support import Served, in_order, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,10 +82,7 @@ def patterns(lines: list[str], port: int) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(
-    not shutil.which("openssl") or subprocess.run(["openssl", "cmp", "-help"], capture_output=True).returncode != 0,
-    reason="there is no openssl with the command cmp",
-)
+@needs_openssl
 def test_session_of_readme(tmp_path: Path) -> None:
     """Its commands, typed as they stand, show what it says that they show."""
     start, session = consoles((ROOT / "README.md").read_text(encoding="utf-8"))

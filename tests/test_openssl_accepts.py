@@ -7,7 +7,6 @@ No sockets: its client reads our answers from files (-rspin), its mock server ou
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,9 +14,9 @@ import pytest
 
 import cmpcodec
 from cmpcodec.cmp import CertOrEncCert, CMPCertificate
+from tests.openssl import needs_openssl
 
-if not shutil.which("openssl") or subprocess.run(["openssl", "cmp", "-help"], capture_output=True).returncode:
-    pytest.skip("there is no `openssl cmp` on this machine", allow_module_level=True)
+pytestmark = needs_openssl
 
 VECTORS = Path(__file__).resolve().parent / "vectors"
 DEVICE_CERTIFICATE = VECTORS / "pki" / "dev-ec.cer"

@@ -143,7 +143,7 @@ from .pkix import (
     RelativeDistinguishedName,
     SubjectPublicKeyInfo,
 )
-from .protection import PasswordBasedMAC, ProtectionPolicy, Signature, Signer, TrustedSigners, protect, verify
+from .protection import PBMAC1, PasswordBasedMAC, ProtectionPolicy, Signer, protect, verify
 
 if TYPE_CHECKING:
     from .adapters.driving import run, run_async
@@ -161,11 +161,19 @@ if TYPE_CHECKING:
     )
     from .http.async_transport import AsyncHttpTransport
     from .http.transport import HttpTransport
+    from .protection.dh import DHBasedMAC
+    from .protection.kem import KemProtector, KemVerifier
+    from .protection.signing import Signature
+    from .protection.trust import TrustedSigners
     from .server import Profile, Responder, SharedSecrets
 
 __version__ = "0.1.0"
 
 _LATER = {
+    "protection.dh": ("DHBasedMAC",),
+    "protection.kem": ("KemProtector", "KemVerifier"),
+    "protection.signing": ("Signature",),
+    "protection.trust": ("TrustedSigners",),
     "client": (
         *("Confirmation", "Enrolment", "ProofMethod", "Revocation", "Settings", "Wait"),
         *("enroll", "request_pkcs10", "revoke", "update_key"),
@@ -179,7 +187,7 @@ _ROOM_OF = {name: room for room, names in _LATER.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Client and server are imported when they are first asked for: who only decodes does not wait for them."""
+    """Client, server and what needs `cryptography` are imported when first asked for: who decodes does not wait."""
     if name not in _ROOM_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(_import_module(f".{_ROOM_OF[name]}", __name__), name)
@@ -195,6 +203,7 @@ decode = PKIMessage.decode
 """Decode a PKIMessage from strict DER: `PKIMessage.decode`."""
 
 __all__ = [
+    "PBMAC1",
     "PVNO",
     "TLV",
     "Action",
@@ -237,6 +246,7 @@ __all__ = [
     "Controls",
     "Crls",
     "DHBMParameter",
+    "DHBasedMAC",
     "DecodeError",
     "DecryptionError",
     "EncKeyPairTypesValue",
@@ -261,6 +271,8 @@ __all__ = [
     "KemBMParameter",
     "KemCiphertextInfo",
     "KemOtherInfo",
+    "KemProtector",
+    "KemVerifier",
     "KeyPairHist",
     "KeyRecRepContent",
     "LimitExceeded",

@@ -54,6 +54,13 @@ message_time_window = false
 implicit_confirm = false
 revocation_status = "notification"
 confirm_wait = "90s"
+[profile.devices.signatures]
+own = true
+trusted = ["a.pem", "b.pem"]
+registration_authorities = ["ra.pem"]
+untrusted = ["between.pem"]
+key = "signer.pem"
+passphrase = "pass:canary-signer"
 [profile.devices.protection]
 min_iterations = 500
 macs = ["sha256"]
@@ -103,6 +110,14 @@ def test_everything(folder: Path) -> None:
     assert profile.authority == "issuing"
     assert profile.default_secret == b"canary-env"
     assert profile.secrets == {b"device-1": b"canary-one", b"\x00\xff": b"canary-two"}
+    signatures = profile.signatures
+    assert signatures is not None
+    assert (signatures.own, signatures.trusted) == (True, (folder / "a.pem", folder / "b.pem"))
+    assert (signatures.registration_authorities, signatures.untrusted) == (
+        (folder / "ra.pem",),
+        (folder / "between.pem",),
+    )
+    assert (signatures.key, signatures.passphrase) == (folder / "signer.pem", b"canary-signer")
     values = profile.values
     assert values["bodies"] == {"ir", "p10cr", "cert_conf"}
     assert values["strict"] is True

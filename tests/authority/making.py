@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -30,6 +28,7 @@ from cmpcodec.pkix import (
     SubjectPublicKeyInfo,
 )
 from cmpcodec.server.ports import CertificateStatus, IssuedCertificate, Order, TransactionKey
+from tests.openssl import needs_openssl
 
 NOW = datetime.now(UTC)
 KEY = TransactionKey("p", "kid:01", b"t" * 16)
@@ -41,7 +40,7 @@ GENERATE = {
     "ed25519": ed25519.Ed25519PrivateKey.generate,
     "ed448": ed448.Ed448PrivateKey.generate,
 }
-openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
+openssl = needs_openssl
 
 
 @functools.cache

@@ -6,7 +6,6 @@ The oracle is `openssl asn1parse -genconf`, which puts the values of a file into
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from hypothesis import strategies as st
 
 from cmpcodec.asn1 import TLV, SequenceOf
 from cmpcodec.cli.cmp.config_file import DEFAULT, MAX_VALUE, Config, ConfigError, read_config
+from tests.openssl import needs_openssl
 
-openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
+openssl = needs_openssl
 
 
 def read(folder: Path, text: str | bytes, **environment: str) -> Config:

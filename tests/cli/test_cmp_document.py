@@ -33,14 +33,14 @@ exit $code
 """
 
 
-def _namespace() -> bool:
+def namespace() -> bool:
     if not all(map(shutil.which, ("openssl", "unshare", "ip"))):
         return False
     probe = ["unshare", "-rn", "sh", "-c", "ip link set lo up"]
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not _namespace(), reason="needs openssl, and a network namespace of our own")
+pytestmark = pytest.mark.skipif(not namespace(), reason="needs openssl, and a network namespace of our own")
 
 CONFIG = """\
 [ init ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from cmpcodec.cli.cmp.config_file import read_config
 from cmpcodec.cli.cmp.extensions import BadExtension, read_extensions
 from cmpcodec.cli.cmp.names import _TABLE, BadName, integer_octets, is_oid, parse_name, parse_sans, tlv
 from cmpcodec.pkix import Extension, Extensions
+from tests.openssl import needs_openssl
 
-openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
+openssl = needs_openssl
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cmpcodec.cli.cmp.config_file import ConfigError
 from cmpcodec.cli.cmp.option_table import GROUPS, OPTIONS, Takes
 from cmpcodec.cli.cmp.options import OptionError, Options, help_text, read_arguments, with_config
 from tests.cli.conftest import ROOT, Run
+from tests.openssl import needs_openssl
 
 GOLDEN = Path(__file__).parent / "golden" / "cmp-help.txt"
 SUPPORTED = [name for name, option in OPTIONS.items() if not option.refused]
@@ -32,7 +32,7 @@ def options(folder: Path, config: str, *arguments: str) -> tuple[Options, list[s
 # --- the table ---
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
+@needs_openssl
 def test_every_option_of_openssl_is_in_the_table() -> None:
     done = subprocess.run(["openssl", "cmp", "-help"], capture_output=True, text=True, check=False)
     theirs = dict(
@@ -233,7 +233,7 @@ def test_which_file(tmp_path: Path) -> None:
         with_config({"config": str(tmp_path / "none")}, environment={})
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
+@needs_openssl
 @pytest.mark.parametrize("sections", ["a", "a,b", "b,a", "a b", "b ,  a", "default"])
 @pytest.mark.parametrize("where", [(), ("default",), ("a",), ("b",), ("default", "a"), ("default", "b"), ("a", "b")])
 def test_precedence_is_that_of_openssl(tmp_path: Path, sections: str, where: tuple[str, ...]) -> None:

@@ -6,7 +6,6 @@ What differs by nature is left out: transactionID, nonces, times, salt, signatur
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +17,9 @@ import cmpcodec
 from cmpcodec.crmf import CertReqMsg
 from cmpcodec.pop import verify_request
 from tests.cli.conftest import Run
+from tests.openssl import needs_openssl
 
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
+pytestmark = needs_openssl
 
 CONFIG = """
 [cmp]

@@ -16,7 +16,10 @@ from cmpcodec.cli.names import rfc_member, rfc_name, rfc_type
 RFCS = (5280, 2986, 4055, 3279, 5480, 5652, 5958, 9629, 8018, 5084, 9044, 8702, 4211, 9810, 4108)
 
 # What pyasn1-alt-modules lacks, and where the names come from.
-ELSEWHERE = {("namedCurve", "implicitCurve", "specifiedCurve")}  # RFC 5480, 2.1.1; there only the first
+ELSEWHERE = {
+    ("namedCurve", "implicitCurve", "specifiedCurve"),  # RFC 5480, 2.1.1; there only the first
+    ("keyInfo", "entityUInfo", "suppPubInfo"),  # ECC-CMS-SharedInfo: RFC 5753, 7.2; in none of the modules above
+}
 
 
 def theirs() -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:

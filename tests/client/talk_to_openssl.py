@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from cryptography.x509 import load_pem_x509_csr
+from cryptography.x509 import load_pem_x509_certificate, load_pem_x509_csr
 
 import cmpcodec as cmp
 from cmpcodec import errors
@@ -31,13 +31,26 @@ URL = f"http://127.0.0.1:{PORT}/"
 PATIENCE = 60.0
 
 
+def certificate_in(file: Path) -> cmp.Certificate:
+    return cmp.Certificate.decode(load_pem_x509_certificate(file.read_bytes()).public_bytes(Encoding.DER))
+
+
 def flow_of(scenario: dict[str, Any], folder: Path, reports: Reports) -> Any:
     key: Any = load_pem_private_key((folder / "new.key").read_bytes(), None)
     certificate = cmp.Certificate.decode((folder / "new.cer").read_bytes())
     secret = scenario.get("secret", "mySecret").encode()
+    credential: Any = cmp.PasswordBasedMAC(secret, sender_kid=b"device-1")
+    answers = None
+    if "signs" in scenario:
+        kind = scenario["signs"]
+        signing: Any = load_pem_private_key((folder / f"{kind}.key").read_bytes(), None)
+        credential = cmp.Signature(
+            signing, certificate_in(folder / f"{kind}.pem"), [certificate_in(folder / "sub.pem")]
+        )
+        answers = cmp.TrustedSigners([certificate_in(folder / "anchor.pem")])
     common: dict[str, Any] = {
-        "credential": cmp.PasswordBasedMAC(secret, sender_kid=b"device-1"),
-        "settings": Settings(report=reports, **scenario.get("settings", {})),
+        "credential": credential,
+        "settings": Settings(report=reports, answers=answers, **scenario.get("settings", {})),
         **scenario.get("arguments", {}),
     }
     if scenario["request"] == "rr":
@@ -74,6 +87,7 @@ def outcome(scenario: dict[str, Any], folder: Path) -> dict[str, Any]:
             told |= {"authenticated": error.authenticated}
     else:
         told |= {"end": type(result).__name__, "status": int(result.status_info.status)}
+        told |= {"signer": result.signer and result.signer.certificate.der.hex()}
         if isinstance(result, Enrolment):
             told |= {
                 "confirmation": result.confirmation.value,
@@ -98,7 +112,8 @@ def wait_until_it_listens(server: subprocess.Popen[bytes], log: Path) -> None:
 
 def talk(scenario: dict[str, Any]) -> dict[str, Any]:
     folder = Path(scenario["folder"])
-    options = ["-srv_secret", "pass:mySecret", "-srv_ref", "server", *scenario.get("server", [])]
+    identity = [] if "signs" in scenario else ["-srv_secret", "pass:mySecret", "-srv_ref", "server"]
+    options = [*identity, *scenario.get("server", [])]
     if "-rsp_cert" not in options:
         options += ["-rsp_cert", "new.pem"]
     command = ["openssl", "cmp", "-config", "", "-port", str(PORT), *options]

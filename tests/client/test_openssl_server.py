@@ -9,10 +9,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import load_pem_x509_certificate
+
+from tests.openssl import needs_openssl
+from tests.protection import pki
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120
@@ -27,9 +33,10 @@ def namespaces() -> bool:
         return False
 
 
-pytestmark = pytest.mark.skipif(
-    not namespaces(), reason="no network namespaces here: openssl would listen on all interfaces"
-)
+pytestmark = [
+    needs_openssl,
+    pytest.mark.skipif(not namespaces(), reason="no network namespaces here: openssl would listen on all interfaces"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +201,41 @@ def test_revocation(talk: Talk, arguments: dict[str, Any], in_loop: bool) -> Non
         "debug successfully validated PBM-based CMP message protection",
         "info revocation accepted (PKIStatus=accepted)",
     ]
+
+
+@pytest.fixture(scope="module")
+def pki_files(folder: Path) -> Path:
+    """A hierarchy of its own for signatures, beside the other files: anchor, sub, and who is below it."""
+    now = datetime.now(UTC)
+    times: dict[str, Any] = {"since": now - pki.DAY, "until": now + pki.DAY}
+    anchor = pki.ca("Anchor", **times)
+    sub = pki.ca("Sub", anchor, **times)
+    owners = {"anchor": anchor, "sub": sub, "signer": pki.owner("signer", sub, **times)}
+    owners |= {kind: pki.owner("device-1", sub, kind=kind, **times) for kind in ("rsa", "p256", "p521")}
+    for name, one in owners.items():
+        (folder / f"{name}.pem").write_bytes(one.x509.public_bytes(Encoding.PEM))
+        plain = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (folder / f"{name}.key").write_bytes(one.key.private_bytes(*plain))
+    return folder
+
+
+SIGNING = ("-srv_cert", "signer.pem", "-srv_key", "signer.key", "-srv_untrusted", "sub.pem", "-srv_trusted")
+
+
+@pytest.mark.parametrize("request_", ["ir", "cr", "kur", "p10cr", "rr"])
+@pytest.mark.parametrize("kind", ["rsa", "p256", "p521"])
+def test_signed(talk: Talk, pki_files: Path, kind: str, request_: str) -> None:
+    told = talk(request_, *SIGNING, "anchor.pem", signs=kind)
+    assert told["end"] in ("Enrolment", "Revocation"), told
+    signer = load_pem_x509_certificate((pki_files / "signer.pem").read_bytes())
+    assert told["signer"] == signer.public_bytes(Encoding.DER).hex()
+    if request_ != "rr":
+        assert (told["certificate"], told["confirmation"]) == (issued(pki_files), "confirmed")
+
+
+def test_openssl_does_not_believe_us(talk: Talk, pki_files: Path) -> None:
+    told = talk("ir", *SIGNING, "root.pem", signs="p256")
+    assert (told["end"], told["authenticated"]) == ("RequestRejected", True)
 
 
 def test_wrong_path(talk: Talk) -> None:

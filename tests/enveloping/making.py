@@ -50,8 +50,16 @@ else:
     GENERATE["mlkem1024"] = mlkem.MLKEM1024PrivateKey.generate
     KEMS = ("mlkem768", "mlkem1024")
 
+try:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+except ImportError:  # an older cryptography
+    LATTICES: tuple[str, ...] = ()
+else:
+    GENERATE["mldsa65"] = mldsa.MLDSA65PrivateKey.generate
+    LATTICES = ("mldsa65",)
+
 DECRYPTING = ("rsa", "p256", "p384", "p521", "x25519", "x448", *KEMS)
-SIGNING = ("rsa", "p256", "p384", "p521", "ed25519", "ed448")
+SIGNING = ("rsa", "p256", "p384", "p521", "ed25519", "ed448", *LATTICES)
 needs_kem = pytest.mark.skipif(not KEMS, reason="this cryptography has no ML-KEM")
 
 

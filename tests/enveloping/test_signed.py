@@ -21,7 +21,7 @@ from cmpcodec.cms import (
 )
 from cmpcodec.enveloping import sign_data, verify_data
 from cmpcodec.errors import CMPError, DecodeError, InvalidProtection, ProtectionError, UnsupportedAlgorithm
-from cmpcodec.pkix import AlgorithmIdentifier
+from cmpcodec.pkix import AlgorithmIdentifier, Certificate
 from cmpcodec.protection.signatures import HASHES
 from tests.enveloping.making import ODD_VALUES, SIGNING, certificate, identifier, key
 
@@ -138,7 +138,10 @@ def test_certificate_from_elsewhere() -> None:
 
 def test_garbage_among_certificates() -> None:
     data = signed()
-    odd = [{"certificate": TLV(b"\x30\0").der}, *({"certificate": one.certificate} for one in data.certificates or ())]
+    odd = [
+        {"certificate": Certificate(b"\x30\0")},
+        *({"certificate": one.certificate} for one in data.certificates or ()),
+    ]
     assert verify_data(data.replace(certificates=CertificateSet(odd))).content == b"content"
 
 

@@ -22,16 +22,13 @@ from cmpcodec.http.runner import server_tls
 from cmpcodec.server import Profile, Responder, SharedSecrets
 from cmpcodec.store import MemoryStore
 from tests.http import support
+from tests.openssl import needs_openssl
 
 OPENSSL = shutil.which("openssl") or ""
 ROUNDS = 200
 
 
-def has_cmp() -> bool:
-    return bool(OPENSSL) and subprocess.run([OPENSSL, "cmp", "-help"], capture_output=True, check=False).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not has_cmp(), reason="there is no openssl with the command cmp")
+pytestmark = needs_openssl
 
 
 @pytest.fixture

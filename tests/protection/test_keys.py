@@ -31,6 +31,7 @@ from cmpcodec import (
     verify,
 )
 from cmpcodec.protection import pbm, protected_part
+from cmpcodec.protection.digests import HASH_OIDS, HMAC_OIDS
 from tests.protection.by_hand import (
     CONFIRMATION,
     EXAMPLE,
@@ -57,11 +58,11 @@ def test_own_salts_never_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pbm, "AlgorithmIdentifier", lambda **components: components)
     monkeypatch.setattr(pbm, "PBMParameter", lambda **components: components["salt"])
     credential = shared()
-    salts = {credential.algorithm()["parameters"] for _ in range(100_000)}  # type: ignore[index]
+    salts = {credential._fresh()["parameters"] for _ in range(100_000)}  # type: ignore[index]
     assert len(salts) == 100_000
     assert {len(salt) for salt in salts} == {16}
     longer = shared(salt_octets=20)
-    assert len(longer.algorithm()["parameters"]) == 20  # type: ignore[index]
+    assert len(longer._fresh()["parameters"]) == 20  # type: ignore[index]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -128,7 +129,7 @@ def test_the_key_is_that_of_salt_owf_and_count(work: Work) -> None:
         ("sha512", 100, "sha256", 3),
         ("sha256", 100, "sha512", 3),
     ):
-        der = pbm_algorithm(owf=algorithm(pbm._OWF_OIDS[owf]), count=integer(count), mac=algorithm(pbm._MAC_OIDS[mac]))
+        der = pbm_algorithm(owf=algorithm(HASH_OIDS[owf]), count=integer(count), mac=algorithm(HMAC_OIDS[mac]))
         verify(protected_by_hand(der, SALT, owf, count, mac), credential)
         assert work.keys == keys
 

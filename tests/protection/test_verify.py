@@ -33,6 +33,7 @@ from cmpcodec import (
 )
 from cmpcodec.errors import counted
 from cmpcodec.protection import pbm, protected_part
+from cmpcodec.protection.policy import MAX_SALT
 from tests.mutations import parse, tlv
 from tests.protection.by_hand import (
     CONFIRMATION,
@@ -299,7 +300,7 @@ def test_default_policy_is_what_we_promise() -> None:
     assert policy.prfs == sha2_and_3
     assert policy.digests == sha2_and_3 | {"shake128", "shake256"}
     assert (policy.min_rsa_bits, policy.min_ec_bits) == (2048, 224)
-    assert pbm.MAX_SALT == 1024
+    assert MAX_SALT == 1024
     own = PasswordBasedMAC(SECRET)
     assert (own.owf, own.mac, own.iterations, own.salt_octets) == ("sha256", "sha256", 1000, 16)
 
@@ -470,7 +471,7 @@ def test_any_credential_will_do() -> None:
     """Protect and verify know no algorithm: whoever has the four members of a Credential can be used."""
 
     class Checksum:
-        certificates = ()
+        certificates = None
 
         def prepare(self, header: PKIHeader) -> PKIHeader:
             algorithm = AlgorithmIdentifier(algorithm=cmpcodec.ObjectIdentifier("1.2.3.4"))

@@ -13,7 +13,7 @@ from cmpcodec import oids
 from cmpcodec.authority import LocalAuthority, create_ca
 from cmpcodec.messages import cert_hash
 from cmpcodec.pkix import AlgorithmIdentifier, Certificate
-from tests.server.support import KEYS, START, Device, Server, cert_request, certificates, name
+from tests.server.support import KEYS, OTHER, START, Device, Server, cert_request, certificates, name, pkcs10
 
 
 def serial_of(certificate: Certificate) -> int:
@@ -267,6 +267,28 @@ def test_a_forgotten_transaction(device: Device, server: Server) -> None:
     assert device.refused({"cert_conf": [status(certificate)]}) == "BAD_REQUEST"
     assert device.refused(first) == "BAD_TIME"  # replayed after all that time: messageTime is too old
     assert server.status(serial_of(certificate)) == "valid"
+
+
+def test_certificates_that_nobody_confirms_are_bounded(server: Server) -> None:
+    """For each requester; those who confirm, or ask for implicitConfirm, go on as ever."""
+    server.restart(max_unconfirmed=3)
+    busy, other = Device(server), Device(server, OTHER, b"other")
+    busy.enroll(cert_request(0), cert_request(1, key=KEYS[1]))
+    assert busy.again().refused({"ir": [cert_request(0), cert_request(1, key=KEYS[1])]}) == "SYSTEM_UNAVAIL"
+    last = busy.again()
+    certificate = last.enroll()
+    assert busy.again().refused({"cr": [cert_request()]}) == "SYSTEM_UNAVAIL"
+    busy.again().enroll(implicit=True)
+    other.enroll()
+    assert last.confirm((0, certificate)).body.name == "pkiconf"
+    busy.again().enroll()
+    assert busy.again().refused({"p10cr": pkcs10()}) == "SYSTEM_UNAVAIL"
+    server.clock.pass_(minutes=6)
+    assert server.responder.sweep() == 4
+    assert busy.again().whole()
+    server.restart(max_unconfirmed=None)
+    for _ in range(5):
+        busy.again().enroll()
 
 
 def test_revoked_before_it_was_confirmed(device: Device, server: Server) -> None:

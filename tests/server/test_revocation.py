@@ -5,21 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from cryptography import x509
 
 import cmpcodec as cmp
 from cmpcodec import oids
 from cmpcodec.pkix import Certificate, Extension, Name
 from tests.server.support import (
     CA_CERTIFICATE,
-    KEYS,
     OTHER,
     START,
     Device,
     Server,
-    cert_request,
     name,
-    reasons,
     rev_details,
 )
 
@@ -205,58 +201,3 @@ def test_too_many_or_none(device: Device, server: Server) -> None:
     sender = cmp.GeneralName(directory_name=name("device"))
     assert device.again().refused({"rr": [rev_details(server.issuer, serial)] * 2}, sender=sender) == "BAD_REQUEST"
     assert server.status(serial) == "valid"
-
-
-# --- The CRL ---
-
-
-def number(crl: bytes) -> int:
-    return x509.load_der_x509_crl(crl).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-
-
-def test_the_crl_shows_what_is_revoked(device: Device, server: Server) -> None:
-    crl = server.responder.crl("p")
-    assert x509.load_der_x509_crl(crl).is_signature_valid(CA_CERTIFICATE.load().public_key())
-    assert reasons(crl) == {}
-    first, second, third = (device.again().whole() for _ in range(3))
-    assert server.responder.crl("p") == crl  # nothing changed: the same
-    assert device.revoke(first, 1) == ""
-    assert device.revoke(second, 6) == ""
-    assert device.revoke(third) == ""
-    newer = server.responder.crl("p")
-    assert reasons(newer) == {first: "keyCompromise", second: "certificateHold", third: None}
-    assert number(newer) > number(crl)
-    assert device.revoke(second, 8) == ""
-    newest = server.responder.crl("p")
-    assert set(reasons(newest)) == {first, third}
-    assert number(newest) > number(newer)
-    assert server.responder.crl("p") == newest
-
-
-def test_the_crl_outlives_the_server(device: Device, server: Server) -> None:
-    crl = server.responder.crl("p")
-    server.restart()
-    assert server.responder.crl("p") == crl
-
-
-def test_the_crl_is_renewed_in_time(device: Device, server: Server) -> None:
-    crl = server.responder.crl("p")
-    end = x509.load_der_x509_crl(crl).next_update_utc
-    server.clock.now = end - timedelta(minutes=10, seconds=1)
-    assert server.responder.crl("p") == crl
-    server.clock.now = end - timedelta(minutes=10)
-    newer = server.responder.crl("p")
-    assert number(newer) == number(crl) + 1
-    assert x509.load_der_x509_crl(newer).next_update_utc > end
-
-
-def test_unconfirmed_certificates_get_onto_the_crl(device: Device, server: Server) -> None:
-    serial = device.enroll(cert_request(key=KEYS[1])).load().serial_number
-    server.clock.pass_(minutes=6)
-    server.responder.sweep()
-    assert reasons(server.responder.crl("p")) == {serial: None}
-
-
-def test_crl_of_no_profile(server: Server) -> None:
-    with pytest.raises(KeyError):
-        server.responder.crl("q")

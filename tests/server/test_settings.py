@@ -31,6 +31,7 @@ def profile(**settings: Any) -> Profile:
         {"message_time_window": timedelta(minutes=31), "remember": timedelta(hours=1)},
         {"max_requests": 0},
         {"max_requests": 33},
+        {"max_unconfirmed": 0},
         {"bodies": frozenset({"ir", "genm"})},
         {"bodies": frozenset({"certConf"})},
     ],

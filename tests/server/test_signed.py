@@ -67,7 +67,7 @@ class Signing(Device):
         answer = cmp.decode(self.answer.der)
         signer = cmp.verify(answer, ANSWERS, time=self.server.clock())
         assert signer is not None
-        assert signer.certificate == OWN.certificates[0]
+        assert signer.certificate.der == OWN.certificates[0].der
         if answer.body.name != "error":
             self.server_nonce = answer.header.sender_nonce
         return answer

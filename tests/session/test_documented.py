@@ -14,8 +14,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 import cmpcodec as cmp
 from cmpcodec.authority import create_ca
+from tests.openssl import needs_openssl
 
 from .support import OPENSSL, OURS, Served, in_order, run
+
+pytestmark = needs_openssl
 
 CONFIGURATION = """\
 [ init ]

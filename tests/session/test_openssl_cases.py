@@ -18,9 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 import cmpcodec as cmp
 from cmpcodec.messages import cert_hash
 from cmpcodec.pkix import Certificate, Name
+from tests.openssl import needs_openssl
 from tests.server.support import KEYS, Device, cert_request, certificates, pkcs10, rejected, responses, rev_details
 
 from .support import OPENSSL, Served, Wire, in_order, run
+
+pytestmark = needs_openssl
 
 CONFIGURATION = """
 [server.limits]

@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from tests.openssl import needs_openssl
+
 from .support import OPENSSL, Served, in_order, run
+
+pytestmark = needs_openssl
 
 PROFILE = "/api/v1/protocols/cmp/raProfile/czertainly"
 KEYS = {

@@ -46,6 +46,7 @@ def certificate(serial: int = 1, **more: Any) -> IssuedCertificate:
         "cert_req_id": 0,
         "status": CertificateStatus.UNCONFIRMED,
         "issued_at": NOW,
+        "not_after": NOW + 1000 * HOUR,
         "confirm_before": NOW + HOUR,
     }
     return IssuedCertificate(serial=serial, **(given | more))

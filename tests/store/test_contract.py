@@ -221,6 +221,22 @@ def test_confirmation(store: Store) -> None:
     assert store.revocations(ISSUER) == 0
 
 
+def test_unconfirmed_certificates_are_counted(store: Store) -> None:
+    """By requester and profile, whatever becomes of them, also if one change issues and moves them."""
+    own, other = key(1), key(2, requester="kid:02")
+    issue(store, certificate(1), certificate(2), certificate(3), valid(4))
+    issue(store, certificate(5, transaction=other), certificate(6, transaction=key(3, profile="q")))
+    assert store.count_unconfirmed(own.profile, own.requester) == 3
+    assert store.count_unconfirmed(own.profile, other.requester) == 1
+    assert store.count_unconfirmed("q", own.requester) == 1
+    assert store.count_unconfirmed("q", other.requester) == 0
+    store.apply(Change(moves=[move(1, VALID), move(2, REVOKED), move(4, REVOKED)]))
+    assert store.count_unconfirmed(own.profile, own.requester) == 1
+    store.apply(Change(moves=[move(1, HELD), move(3, REVOKED)]))
+    store.apply(Change(issued=[certificate(7)], moves=[move(7, VALID)]))
+    assert store.count_unconfirmed(own.profile, own.requester) == 0
+
+
 def test_revocation(store: Store) -> None:
     issue(store, valid(1), valid(2))
     store.apply(Change(moves=[move(1, REVOKED, reason=1, invalidity_date=NOW - HOUR)]))
@@ -229,6 +245,21 @@ def test_revocation(store: Store) -> None:
     assert list(store.revoked(ISSUER)) == [found]
     assert store.revocations(ISSUER) == 1
     assert store.revocations(OTHER) == 0
+
+
+@pytest.mark.parametrize("to", [HELD, REVOKED])
+def test_what_is_over_is_left_out(store: Store, to: CertificateStatus) -> None:
+    """Both expired and revoked before that time; a certificate whose end nobody knows never is."""
+    ends = {1: NOW - 1 * HOUR, 2: NOW, 3: NOW + HOUR, 4: None, 5: NOW - 1 * HOUR}
+    issue(store, *(valid(serial, not_after=end) for serial, end in ends.items()))
+    for serial in ends:
+        at = NOW + HOUR if serial == 5 else NOW - 2 * HOUR
+        store.apply(Change(moves=[move(serial, to, at=at)]))
+    found = {
+        hours: {one.serial for one in store.revoked(ISSUER, NOW + hours * HOUR)} for hours in (-3, -1, 0, 0.5, 1.5)
+    }
+    assert found == {-3: set(ends), -1: set(ends), 0: {2, 3, 4, 5}, 0.5: {3, 4, 5}, 1.5: {4}}
+    assert len(store.revoked(ISSUER)) == 5
 
 
 def test_hold_and_release(store: Store) -> None:
@@ -372,7 +403,14 @@ def test_an_empty_change(store: Store) -> None:
 
 
 def crl(number: int, der: bytes = b"crl") -> StoredCRL:
-    return StoredCRL(number=number, der=der, next_update=NOW + HOUR, revocations=number * 2)
+    return StoredCRL(
+        number=number,
+        der=der,
+        this_update=NOW,
+        next_update=NOW + HOUR,
+        revocations=number * 2,
+        signer=der + b"'s signer",
+    )
 
 
 def test_the_newest_crl_is_kept(store: Store) -> None:

@@ -171,7 +171,7 @@ def test_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
     with raw(path) as connection:
         connection.execute(f"PRAGMA user_version = {len(sql.MIGRATIONS) + 1}")
     before = path.read_bytes()
-    with pytest.raises(StoreRefused, match=r"newer cmpcodec .tables of version 2; this one knows 1"):
+    with pytest.raises(StoreRefused, match=r"newer cmpcodec .tables of version 3; this one knows 2"):
         SQLiteStore(path)
     assert path.read_bytes() == before
 
@@ -221,8 +221,31 @@ def test_an_empty_file_is_taken(path: Path) -> None:
 NEXT = (
     "CREATE TABLE more (x INTEGER NOT NULL) STRICT",
     "INSERT INTO more SELECT count(*) FROM certificates",
-    "PRAGMA user_version = 2",
+    f"PRAGMA user_version = {len(sql.MIGRATIONS) + 1}",
 )
+
+
+def test_a_database_of_version_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It did not know when certificates end, nor who signed a CRL: the first never leave CRLs, the second is made anew."""
+    path.touch(0o600)
+    with raw(path) as connection:
+        for statement in sql.MIGRATIONS[0]:
+            connection.execute(statement)
+        for serial, status in ((1, "revoked"), (2, "valid")):
+            connection.execute(
+                "INSERT INTO certificates (issuer, serial, der, profile, requester, transaction_id, cert_req_id, status,"
+                " issued_at, revoked_at) VALUES (?, ?, x'', 'p', 'r', x'00', x'00', ?, 0, 0)",
+                (ISSUER, bytes([serial]), status),
+            )
+        connection.execute("INSERT INTO crls VALUES (?, 7, x'aa', 5, 1)", (ISSUER,))
+        connection.commit()
+    with SQLiteStore(path) as store:
+        assert [(one.serial, one.not_after) for one in store.revoked(ISSUER, NOW)] == [(1, None)]
+        kept = store.crl(ISSUER)
+        assert kept is not None
+        assert (kept.number, kept.der, kept.signer) == (7, b"\xaa", b"")
+        store.apply(enrolment(9))
+        assert store.certificate(ISSUER, 2) is not None
 
 
 def test_migration(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +257,7 @@ def test_migration(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             assert store.certificate(ISSUER, 2) is not None
         with raw(path) as connection:
             assert connection.execute("SELECT x FROM more").fetchall() == [(1,)], "once"
-            assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+            assert connection.execute("PRAGMA user_version").fetchone() == (len(sql.MIGRATIONS),)
 
 
 def test_a_migration_that_fails_leaves_the_old_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +268,7 @@ def test_a_migration_that_fails_leaves_the_old_version(path: Path, monkeypatch: 
         with pytest.raises(StoreError, match="no such table"):
             SQLiteStore(path)
     with raw(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(sql.MIGRATIONS),)
         assert connection.execute("SELECT name FROM sqlite_schema WHERE name = 'more'").fetchall() == []
     with SQLiteStore(path) as store:
         assert store.certificate(ISSUER, 2) is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +27,8 @@ from .secret_sources import SecretError, read_secret
 from .settings import ConfigurationError, Table, duration, integer, one_of, some_of, text, texts
 
 STANDARD_PROFILE: Final = "czertainly"
-_CRL_RENEW_BEFORE: Final = timedelta(minutes=10)
-"""The default of `Profile`."""
+_CRL_RENEW_BEFORE: Final = next(one.default for one in fields(Profile) if one.name == "crl_renew_before")
+"""What holds for a profile that does not say."""
 _BODIES: Final = {"certConf": "cert_conf", "pollReq": "poll_req"} | {
     name: name for name in sorted(BODIES) if "_" not in name
 }

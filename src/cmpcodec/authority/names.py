@@ -10,9 +10,10 @@ import re
 from typing import Final
 
 from .. import oids
-from ..asn1 import TLV, Record
+from ..asn1 import Record
 from ..cmp import PKIFailureInfo
-from ..pkix import ATTRIBUTE_VALUES, AttributeTypeAndValue, DirectoryString, GeneralName, GeneralNames, Name
+from ..messages import attribute_text
+from ..pkix import AttributeTypeAndValue, DirectoryString, GeneralName, GeneralNames, Name
 from ..server.ports import Refused
 from .rules import CertificateRules
 
@@ -32,16 +33,6 @@ _UPPER_BOUNDS: Final = {
 """Characters that an attribute may have: the ub- constants of RFC 5280, appendix A.1, as far as they are in use."""
 _LONGEST: Final = 256
 """Characters of any other attribute."""
-_CODECS: Final = {
-    0x0C: "utf-8",
-    0x12: "ascii",
-    0x13: "ascii",
-    0x14: "latin-1",
-    0x16: "ascii",
-    0x1A: "ascii",
-    0x1E: "utf-16-be",
-}
-"""How the string types are written, by tag, that a value of an attribute unknown to us may have."""
 
 _LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _MAILBOX: Final = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,253}")
@@ -80,7 +71,7 @@ def _check_name(name: Name, rules: CertificateRules) -> None:
 
 def _check_attribute(attribute: AttributeTypeAndValue) -> None:
     kind = oids.name(attribute.type) or attribute.type
-    text = _text(attribute)
+    text = attribute_text(attribute)
     if text is None:
         raise Unaccepted(f"the value of {kind} is not of its type")
     most = _UPPER_BOUNDS.get(attribute.type, _LONGEST)
@@ -91,21 +82,6 @@ def _check_attribute(attribute: AttributeTypeAndValue) -> None:
     if isinstance(attribute.value, DirectoryString) and attribute.value.name == "teletex_string" and not text.isascii():
         # What such octets mean is a matter of opinion, and other software cannot read the certificate.
         raise Unaccepted(f"{kind} is a TeletexString with characters beyond ASCII: use UTF8String")
-
-
-def _text(attribute: AttributeTypeAndValue) -> str | None:
-    """The text of an attribute; None if it is none, or not of the string type that the attribute has to have."""
-    value = attribute.value
-    if isinstance(value, DirectoryString):
-        value = value.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, TLV) and attribute.type not in ATTRIBUTE_VALUES and value.tag in _CODECS:
-        try:
-            return value.content.decode(_CODECS[value.tag])
-        except UnicodeDecodeError:
-            return None
-    return None
 
 
 def _check_general_name(name: GeneralName, rules: CertificateRules) -> None:

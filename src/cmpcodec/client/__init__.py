@@ -6,6 +6,7 @@ Drivers for it are in `cmpcodec.adapters.driving`. This room knows nothing of th
 
 from __future__ import annotations
 
+from .answers import SecretOrSignature
 from .certificates import build_chain
 from .enrolment import Check, Confirmation, Enrolment, enroll, request_pkcs10, update_key
 from .revocation import Revocation, revoke
@@ -22,6 +23,7 @@ __all__ = [
     "ProofMethod",
     "Report",
     "Revocation",
+    "SecretOrSignature",
     "Settings",
     "Step",
     "Wait",

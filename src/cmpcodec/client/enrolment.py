@@ -25,7 +25,7 @@ from ..crmf import CertReqMessages, OptionalValidity
 from ..errors import DecodeError, LocalProtocolError, RemoteProtocolError, RequestRejected
 from ..messages import IMPLICIT_CONFIRM, asks_implicit_confirm, cert_status, status_info
 from ..pkix import Certificate, CertificationRequest, Extension, GeneralName, Name, SubjectPublicKeyInfo
-from ..protection import Credential
+from ..protection import Protector, Signer
 from .certificates import CertificateFacts, build_chain, facts, same_key
 from .reading import described, printable, status_name
 from .settings import DEFAULTS, Flow, Settings
@@ -69,6 +69,8 @@ class Enrolment:
     status_info: PKIStatusInfo
     confirmation: Confirmation
     transaction_id: bytes
+    signer: Signer | None = None
+    """Who signed the answer that brought the certificate, None if it was protected by a secret."""
     rsp_info: bytes | None = None
 
     @property
@@ -88,7 +90,7 @@ class _Confirming:
 
 def enroll(
     *,
-    credential: Credential | None,
+    credential: Protector | None,
     key: Key | None = None,
     subject: Name | str | None = None,
     body: Literal["ir", "cr"] = "ir",
@@ -112,7 +114,8 @@ def enroll(
 ) -> Flow[Enrolment]:
     """Ask for a certificate by ir, the first request of somebody new to the PKI, or by cr. RFC 9810, 5.3.1 and 5.3.3.
 
-    `credential` protects the requests and verifies the answers; None sends them unprotected. `key` is to be certified:
+    `credential` protects the requests, and verifies the answers unless `Settings.answers` does, as has to be the case
+    for a Signature; None sends them unprotected. `key` is to be certified:
     a private key of `cryptography`, or with a `proof` other than by signature (with `digest`) a public one; by default
     the key of `csr`. `subject` and `issuer` are Names or text after RFC 4514, an empty one is left out. `sans` become
     the subjectAltName, `policies` (OIDs) the certificatePolicies, `extensions` any other; they replace those of `csr`.
@@ -142,7 +145,7 @@ def enroll(
 def update_key(
     old_certificate: Certificate,
     *,
-    credential: Credential | None,
+    credential: Protector | None,
     key: Key | None = None,
     subject: Name | str | None = None,
     sans: Sequence[GeneralName] = (),
@@ -178,7 +181,7 @@ def update_key(
 def request_pkcs10(
     csr: CertificationRequest,
     *,
-    credential: Credential | None,
+    credential: Protector | None,
     implicit_confirm: bool = False,
     disable_confirm: bool = False,
     check: Check | None = None,
@@ -206,7 +209,7 @@ def _certify(
     body: Literal["ir", "cr", "kur"],
     wish: Wish,
     reference: CertificateFacts | None,
-    credential: Credential | None,
+    credential: Protector | None,
     confirming: _Confirming,
     settings: Settings,
 ) -> Flow[Enrolment]:
@@ -254,6 +257,7 @@ def _obtain(
         status_info=response.status,
         confirmation=confirmation,
         transaction_id=transaction.id,
+        signer=answer.signer,
         rsp_info=response.rsp_info,
     )
 

@@ -21,7 +21,7 @@ from ..pkix import (
     Extensions,
     Name,
 )
-from ..protection import Credential
+from ..protection import Protector, Signer
 from .certificates import facts
 from .reading import as_name, described, same_name
 from .settings import DEFAULTS, Flow, Level, Settings
@@ -47,12 +47,14 @@ class Revocation:
     crls: tuple[CertificateList, ...]
     """CRLs that came along."""
     transaction_id: bytes
+    signer: Signer | None = None
+    """Who signed the answer, None if it was protected by a secret."""
 
 
 def revoke(
     certificate: Certificate | None = None,
     *,
-    credential: Credential | None,
+    credential: Protector | None,
     issuer: Name | str | None = None,
     serial_number: int | None = None,
     csr: CertificationRequest | None = None,
@@ -117,6 +119,7 @@ def _revoke(
         cert_id=None if named is None else named[0],
         crls=tuple(content.crls or ()),
         transaction_id=transaction.id,
+        signer=answer.signer,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from ..cmp import InfoTypeAndValue, PKIMessage
 from ..pkix import Certificate, Name
-from ..protection import Credential, ProtectionPolicy
+from ..protection import ProtectionPolicy, Verifier
 
 ResultT = TypeVar("ResultT")
 Level: TypeAlias = Literal["error", "warning", "info", "debug"]
@@ -54,15 +54,17 @@ class Settings:
     """
 
     sender: Name | str | None = None
-    """Who we are; by default the requested subject, else the subject of the certificate in question, else nobody."""
+    """Who we are; by default the subject of the certificate that signs, else the requested subject, else the subject of
+    the certificate in question, else nobody."""
     recipient: Name | str | None = None
     """Whom we talk to; by default the wanted issuer, else the issuer of the certificate in question, else nobody."""
     expected_sender: Name | str | None = None
     """Who has to have sent the answers."""
     sender_kid: bytes | None = None
     """senderKID, where the credential has none of its own."""
-    answers: Credential | None = None
-    """Verifies answers, if that takes another credential than protects requests."""
+    answers: Verifier | None = None
+    """Verifies answers, if the credential that protects requests does not: a Signature cannot, so that it takes
+    TrustedSigners here, or `SecretOrSignature` where both kinds of answers are believed."""
     policy: ProtectionPolicy = _DEFAULT_POLICY
     """What the protection of answers may be."""
     unprotected_errors: bool = False
@@ -81,7 +83,7 @@ class Settings:
     transaction_id: bytes | None = None
     """The transactionID, if it is not to be a fresh random one."""
     clock: Callable[[], datetime] = _now
-    """Tells messageTime, and where a requested validity begins: an aware datetime."""
+    """Tells messageTime, when a requested validity begins, and when signed answers are judged: an aware datetime."""
     report: Report = _silent
     """Is told what happens."""
 

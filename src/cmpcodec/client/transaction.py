@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Final, NamedTuple
 
-from .. import oids
 from ..cmp import (
     CMPCertificate,
     ErrorMsgContent,
@@ -28,7 +27,8 @@ from ..cmp import (
 from ..errors import CMPError, MissingProtection, ProtectionError, RemoteProtocolError, RequestRejected
 from ..messages import NULL_DN, fresh_octets, status_info
 from ..pkix import GeneralName, Name
-from ..protection import Credential, protect, verify
+from ..protection import Protector, Signer, protect, verify
+from .answers import manner, verifier_of
 from .reading import (
     as_name,
     is_waiting_error,
@@ -54,23 +54,27 @@ class Answer(NamedTuple):
 
     message: PKIMessage
     authenticated: bool
+    signer: Signer | None
+    """Who signed it, None if nobody did."""
 
 
 class Transaction:
     """Speaks for a client in one transaction: fresh nonces, protection, and the checks of RFC 9810, 5.1.1.
 
-    `sender` and `recipient` stand in the header where the settings name nobody.
+    `sender` and `recipient` stand in the header where the settings name nobody; whoever signs is named by the
+    certificate instead of `sender`. Raises LocalProtocolError if nothing could verify the answers to a signature.
     """
 
     def __init__(
-        self, credential: Credential | None, settings: Settings, sender: Name | None, recipient: Name | None
+        self, credential: Protector | None, settings: Settings, sender: Name | None, recipient: Name | None
     ) -> None:
         self.settings = settings
         self.report = settings.report
         self.id = fresh_octets() if settings.transaction_id is None else settings.transaction_id
         self._credential = credential
-        self._verifier = settings.answers or credential
-        self._sender = _general_name(settings.sender, sender)
+        self._verifier = verifier_of(credential, settings.answers)
+        signs = credential is not None and bool(credential.certificates)
+        self._sender = _general_name(settings.sender, None if signs else sender)
         self._recipient = _general_name(settings.recipient, recipient)
         self._expected_sender = None if settings.expected_sender is None else as_name(settings.expected_sender)
         certificates = [CMPCertificate(one.der) for one in settings.extra_certs]
@@ -194,7 +198,7 @@ class Transaction:
         """
         header = message.header
         self.report("debug", "validating CMP message")
-        authenticated = self._protected(message)
+        authenticated, signer = self._protected(message)
         rejection = negative_status(message)
         if not authenticated and rejection is not None:
             raise RequestRejected(rejection, authenticated=False)
@@ -211,20 +215,19 @@ class Transaction:
         if header.recip_nonce not in nonces:
             raise RemoteProtocolError("the answer is to another message (recipNonce)")
         self._peer_nonce = header.sender_nonce
-        return Answer(message, authenticated)
+        return Answer(message, authenticated, signer)
 
-    def _protected(self, message: PKIMessage) -> bool:
-        """True if the protection holds, False if it does not but may be ignored; else raises a ProtectionError."""
-        algorithm = message.header.protection_alg
-        manner = "PBM" if algorithm is None or algorithm.algorithm == oids.ID_PASSWORD_BASED_MAC else "signature"
+    def _protected(self, message: PKIMessage) -> tuple[bool, Signer | None]:
+        """Whether the protection holds, and who signed; False if it may be ignored, else raises a ProtectionError."""
+        how = manner(message.header.protection_alg)
         try:
             if self._verifier is None:
                 raise MissingProtection("no credential is there that could verify the answer")
-            verify(message, self._verifier, self.settings.policy)
+            signer = verify(message, self._verifier, self.settings.policy, time=self.settings.clock())
         except ProtectionError as error:
             missing = isinstance(error, MissingProtection)
             if not missing:
-                self.report("warning", f"verifying {manner}-based CMP message protection failed")
+                self.report("warning", f"verifying {how}-based CMP message protection failed")
             what = may_lack_protection(message)
             if what is None:
                 raise
@@ -232,9 +235,9 @@ class Transaction:
                 error.add_note(f"It is negative ({what}): unprotected_errors would show it, whoever has sent it.")
                 raise
             self.report("warning", f"ignoring {'missing' if missing else 'invalid'} protection of {what}")
-            return False
-        self.report("debug", f"successfully validated {manner}-based CMP message protection")
-        return True
+            return False, None
+        self.report("debug", f"successfully validated {how}-based CMP message protection")
+        return True, signer
 
     def _of_kind(self, answer: Answer, expected: str) -> Flow[Answer]:
         """The answer, if it is of that kind; RequestRejected for an error, RemoteProtocolError for anything else."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
@@ -31,16 +30,9 @@ from ..cms import (
 )
 from ..errors import DecryptionError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, ECParameters, SubjectPublicKeyInfo
+from ..protection.digests import named, no_parameters
 from ..protection.policy import ProtectionPolicy
-from .algorithms import (
-    AgreementPrivateKey,
-    AgreementPublicKey,
-    bare,
-    hash_of,
-    key_info,
-    named,
-    public_key_info,
-)
+from .algorithms import UNREADABLE, AgreementPrivateKey, AgreementPublicKey, hash_of, key_info, public_key_info
 from .wrapping import new_wrap, unwrap, wrap, wrap_octets
 
 
@@ -192,14 +184,14 @@ def _peer(originator: OriginatorIdentifierOrKey, key: AgreementPrivateKey) -> Ag
         raise UnsupportedAlgorithm("the sender of a key agreement is named by a certificate, not by a new key")
     parameters = sent.algorithm.parameters
     if sent.algorithm.algorithm != ours.algorithm or not (
-        bare(sent.algorithm, null=False)
+        no_parameters(sent.algorithm, null=False)
         or (isinstance(parameters, ECParameters) and parameters.implicit_curve is not None)
         or sent.algorithm.der == ours.der
     ):
         raise UnsupportedAlgorithm("the sender's key of a key agreement is not of the recipient's kind")
     try:
         peer = load_der_public_key(SubjectPublicKeyInfo(algorithm=ours, subject_public_key=sent.public_key).der)
-    except (ValueError, TypeError, NotInThisOpenSSL):
+    except UNREADABLE:
         raise DecryptionError from None
     assert isinstance(peer, ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey)
     if key_info(peer).algorithm != ours:

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
+from cryptography.exceptions import InternalError
 from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, x448, x25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    KeySerializationEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from .. import oids
-from .._engine.values import ObjectIdentifier
-from ..asn1 import Null
 from ..errors import UnsupportedAlgorithm
-from ..pkix import AlgorithmIdentifier, SubjectPublicKeyInfo
-from ..protection.signatures import HASHES, MAX_RSA_BITS
+from ..pkix import SubjectPublicKeyInfo
+from ..protection.digests import named
+from ..protection.keys import MAX_RSA_BITS
+from ..protection.signatures import HASHES
 
 _MAX_RSA_EXPONENT: Final = 2**32
+UNREADABLE: Final = (ValueError, TypeError, NotInThisOpenSSL, InternalError)
+"""What `cryptography` raises for keys that it cannot read; InternalError in versions before 43 for some."""
+
 ENCRYPTION_KEYS: Final = frozenset(
     (
         oids.RSA_ENCRYPTION,
@@ -32,23 +42,6 @@ ENCRYPTION_KEYS: Final = frozenset(
     )
 )
 """Kinds of keys with which a content key can be brought to their owners."""
-
-_NULL: Final = Null().der
-
-HASH_NAMES: Final = {
-    oids.SHA1: "sha1",
-    oids.SHA224: "sha224",
-    oids.SHA256: "sha256",
-    oids.SHA384: "sha384",
-    oids.SHA512: "sha512",
-    oids.SHA3_224: "sha3_224",
-    oids.SHA3_256: "sha3_256",
-    oids.SHA3_384: "sha3_384",
-    oids.SHA3_512: "sha3_512",
-}
-"""Hash functions by OID, as hashlib names them."""
-
-HASH_OIDS: Final = {name: oid for oid, name in HASH_NAMES.items()}
 
 
 class Secret(Protocol):
@@ -76,31 +69,20 @@ class Decapsulator(Protocol):
         """The shared secret that the ciphertext carries."""
         ...
 
+    def public_key(self) -> object:
+        """The public key."""
+        ...
+
+    def private_bytes(
+        self, encoding: Encoding, form: PrivateFormat, encryption: KeySerializationEncryption, /
+    ) -> bytes:
+        """The key in some encoding."""
+        ...
+
 
 AgreementPrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | x25519.X25519PrivateKey | x448.X448PrivateKey
 AgreementPublicKey: TypeAlias = ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey
 EncryptionPublicKey: TypeAlias = rsa.RSAPublicKey | AgreementPublicKey | Encapsulator
-
-
-def named(oid: ObjectIdentifier) -> str:
-    """How a text names an OBJECT IDENTIFIER."""
-    return oids.name(oid) or str(oid)[:80]
-
-
-def bare(algorithm: AlgorithmIdentifier, *, null: bool = True) -> bool:
-    """Whether the parameters are absent or, if `null`, NULL."""
-    parameters = algorithm.parameters
-    return parameters is None or (null and getattr(parameters, "der", None) == _NULL)
-
-
-def hash_name(algorithm: AlgorithmIdentifier) -> str:
-    """The name of a hash function; UnsupportedAlgorithm if it is unknown or has parameters other than NULL."""
-    name = HASH_NAMES.get(algorithm.algorithm)
-    if name is None:
-        raise UnsupportedAlgorithm(f"hash function {named(algorithm.algorithm)} is not supported")
-    if not bare(algorithm):
-        raise UnsupportedAlgorithm(f"hash function {named(algorithm.algorithm)} takes no parameters, or NULL")
-    return name
 
 
 def hash_of(name: str) -> hashes.HashAlgorithm:
@@ -121,7 +103,7 @@ def load_encryption_key(info: SubjectPublicKeyInfo) -> EncryptionPublicKey:
         raise UnsupportedAlgorithm(f"nothing can be encrypted for a public key of {name}")
     try:
         key = load_der_public_key(info.der)
-    except (ValueError, TypeError, NotInThisOpenSSL) as error:
+    except UNREADABLE as error:
         raise UnsupportedAlgorithm(f"the public key ({name}) cannot be read") from error
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size > MAX_RSA_BITS or key.public_numbers().e > _MAX_RSA_EXPONENT:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from .. import oids
 from ..errors import DecryptionError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier
-from .algorithms import named
+from ..protection.digests import named
 
 BLOCK: Final = 16
 """Octets of a block of AES, and of an initialization vector."""

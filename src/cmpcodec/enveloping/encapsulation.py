@@ -21,7 +21,8 @@ from ..cms import (
 )
 from ..errors import DecryptionError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, SubjectPublicKeyInfo
-from .algorithms import Decapsulator, Encapsulator, bare, hash_of, load_encryption_key, named, public_key_info
+from ..protection.digests import named, no_parameters
+from .algorithms import Decapsulator, Encapsulator, hash_of, load_encryption_key, public_key_info
 from .wrapping import new_wrap, unwrap, wrap, wrap_octets
 
 _KDFS: Final = {
@@ -74,10 +75,10 @@ class KEMRecipient:
 
 def recover(info: KEMRecipientInfo, key: Decapsulator) -> bytes:
     """The content key. UnsupportedAlgorithm before, DecryptionError after anything is computed."""
-    if info.kem != public_key_info(key).algorithm:  # type: ignore[arg-type]  # private keys of cryptography have public_key()
+    if info.kem != public_key_info(key).algorithm:
         raise UnsupportedAlgorithm(f"the envelope is for a key of {named(info.kem.algorithm)}, not for this one")
     digest = _KDFS.get(info.kdf.algorithm)
-    if digest is None or not bare(info.kdf, null=False):
+    if digest is None or not no_parameters(info.kdf, null=False):
         raise UnsupportedAlgorithm(f"key derivation by {named(info.kdf.algorithm)} is not supported")
     octets = wrap_octets(info.wrap)
     if info.kek_length != octets:

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
 
-from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives.asymmetric import x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
@@ -21,9 +20,10 @@ from ..errors import DecodeError, DecryptionError, UnsupportedAlgorithm
 from ..pkix import Certificate
 from ..protection.policy import ProtectionPolicy
 from ..protection.signatures import DIGESTS, PrivateKey
-from .algorithms import ENCRYPTION_KEYS, Decapsulator, public_key_info
+from .algorithms import ENCRYPTION_KEYS, UNREADABLE, Decapsulator, public_key_info
+from .certificates import Subject
 from .envelopes import envelop, open_envelope
-from .recipients import DecryptionKey, Recipient, certificate_key
+from .recipients import DecryptionKey, Recipient
 from .signed import sign_data, verify_data
 from .values import decrypt_value
 
@@ -121,13 +121,13 @@ def key_record(key: AnyPrivateKey) -> OneAsymmetricKey:
         version=Version.V2,
         private_key_algorithm=info.private_key_algorithm,
         private_key=info.private_key,
-        public_key=public_key_info(key).subject_public_key,  # type: ignore[arg-type]  # Decapsulators have public_key() too
+        public_key=public_key_info(key).subject_public_key,
     )
 
 
 def private_key_info(key: AnyPrivateKey) -> PrivateKeyInfo:
     """A private key after PKCS #8."""
-    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())  # type: ignore[union-attr]  # as above
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     return PrivateKeyInfo.decode(der)
 
 
@@ -146,7 +146,7 @@ def load_key(info: PrivateKeyInfo | OneAsymmetricKey) -> AnyPrivateKey:
     plain = PrivateKeyInfo(version=0, private_key_algorithm=info.private_key_algorithm, private_key=info.private_key)
     try:
         key = load_der_private_key(plain.der, None)
-    except (ValueError, TypeError, NotInThisOpenSSL):
+    except UNREADABLE:
         raise DecryptionError from None
     if not isinstance(key, AnyPrivateKey):
         raise DecryptionError
@@ -165,10 +165,10 @@ def _packaged(content_type: str, octets: bytes) -> AnyPrivateKey:
         raise UnsupportedAlgorithm("a key package for one certificate holds one key, this one does not")
     key = load_key(package[0])
     stated = package[0].public_key
-    if stated is not None and stated != public_key_info(key).subject_public_key:  # type: ignore[arg-type]  # as above
+    if stated is not None and stated != public_key_info(key).subject_public_key:
         raise DecryptionError
     return key
 
 
 def _fits(key: AnyPrivateKey, certificate: Certificate) -> bool:
-    return public_key_info(key) == certificate_key(certificate.load())  # type: ignore[arg-type]  # as above
+    return public_key_info(key) == Subject(certificate).public_key

@@ -8,16 +8,14 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol, TypeAlias
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ..cms import IssuerAndSerialNumber, RecipientIdentifier, RecipientInfo
+from ..cms import RecipientIdentifier, RecipientInfo
 from ..errors import UnsupportedAlgorithm
-from ..pkix import Certificate, Name, SubjectPublicKeyInfo
+from ..pkix import Certificate, KeyUsage, SubjectPublicKeyInfo
 from .agreement import AgreementRecipient
 from .algorithms import AgreementPrivateKey, Decapsulator, Encapsulator, load_encryption_key
+from .certificates import Subject
 from .encapsulation import KEMRecipient
 from .sharing import SharedKey
 from .transport import RSARecipient
@@ -40,15 +38,13 @@ def recipient_for(certificate: Certificate) -> Recipient:
     Raises UnsupportedAlgorithm if nothing can be encrypted for the key, or if the keyUsage of the certificate does not
     allow it (keyEncipherment, for elliptic curves keyAgreement); DecodeError if the certificate cannot be read.
     """
-    loaded = certificate.load()
-    info = certificate_key(loaded)
-    recipient = recipient_for_key(info, identify(loaded))
-    usage = _key_usage(loaded)
-    if usage is not None:
-        agreement = isinstance(recipient, AgreementRecipient)
-        if not (usage.key_agreement if agreement else usage.key_encipherment):
-            needed = "keyAgreement" if agreement else "keyEncipherment"
-            raise UnsupportedAlgorithm(f"the certificate's keyUsage does not allow {needed}")
+    subject = Subject(certificate)
+    recipient = recipient_for_key(subject.public_key, subject.identifier)
+    agreement = isinstance(recipient, AgreementRecipient)
+    needed = KeyUsage.KEY_AGREEMENT if agreement else KeyUsage.KEY_ENCIPHERMENT
+    if subject.key_usage is not None and needed not in subject.key_usage:
+        name = "keyAgreement" if agreement else "keyEncipherment"
+        raise UnsupportedAlgorithm(f"the certificate's keyUsage does not allow {name}")
     return recipient
 
 
@@ -66,37 +62,3 @@ def recipient_for_key(info: SubjectPublicKeyInfo, identifier: RecipientIdentifie
     if isinstance(key, Encapsulator):
         return KEMRecipient(info, identifier)
     return AgreementRecipient(key, identifier)
-
-
-def identify(certificate: x509.Certificate) -> RecipientIdentifier:
-    """How CMS names a certificate: by subjectKeyIdentifier if it has one, else by issuer and serial number."""
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        return RecipientIdentifier(subject_key_identifier=extension.value.digest)
-    except (x509.ExtensionNotFound, ValueError):
-        return RecipientIdentifier(issuer_and_serial_number=issuer_and_serial(certificate))
-
-
-def issuer_and_serial(certificate: x509.Certificate) -> IssuerAndSerialNumber:
-    """Issuer and serial number of a certificate."""
-    return IssuerAndSerialNumber(
-        issuer=Name.decode(certificate.issuer.public_bytes()), serial_number=certificate.serial_number
-    )
-
-
-def certificate_key(certificate: x509.Certificate) -> SubjectPublicKeyInfo:
-    """The public key in a certificate; UnsupportedAlgorithm if `cryptography` cannot read it."""
-    try:
-        key = certificate.public_key()
-    except (ValueError, NotInThisOpenSSL) as error:
-        raise UnsupportedAlgorithm("the certificate has a public key that cannot be read") from error
-    return SubjectPublicKeyInfo.decode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-
-
-def _key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return None
-    except ValueError as error:
-        raise UnsupportedAlgorithm("the extensions of the certificate cannot be read") from error

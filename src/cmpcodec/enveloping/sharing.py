@@ -23,14 +23,12 @@ from ..cms import (
 )
 from ..errors import UnsupportedAlgorithm, counted
 from ..pkix import AlgorithmIdentifier
-from ..protection.pbm import MACS
-from ..protection.policy import MAX_SALT, ProtectionPolicy
-from .algorithms import bare, hash_of, named
+from ..protection.digests import COSTS, HMACS, SIZES, lookup
+from ..protection.passwords import admit_cost
+from ..protection.policy import ProtectionPolicy
+from .algorithms import hash_of
 from .contents import new_cipher
 from .wrapping import new_wrap, password_octets, password_unwrap, password_wrap, unwrap, wrap, wrap_octets
-
-_COSTS = {"sha384": 4, "sha512": 4, "sha3_224": 8, "sha3_256": 8, "sha3_384": 8, "sha3_512": 8}
-"""How many iterations of HMAC-SHA256 one of these is worth."""
 
 _PRFS = {"sha256": oids.HMAC_WITH_SHA256, "sha384": oids.HMAC_WITH_SHA384, "sha512": oids.HMAC_WITH_SHA512}
 _SALT_OCTETS = 16
@@ -131,21 +129,16 @@ def recover(info: PasswordRecipientInfo, password: bytes, policy: ProtectionPoli
 
 def _admit(parameters: PBKDF2_params, octets: int, policy: ProtectionPolicy) -> tuple[str, bytes]:
     """The hash of the pseudorandom function, and the salt, where the policy admits all that they cost."""
-    prf, salt = parameters.prf, parameters.salt.specified
-    digest = MACS.get(prf.algorithm)
-    if digest is None or not bare(prf):
-        raise UnsupportedAlgorithm(f"PBKDF2 with {named(prf.algorithm)} is not supported")
-    if digest not in policy.macs:
-        raise UnsupportedAlgorithm(f"PBKDF2 with HMAC-{digest} is not admitted by the policy")
-    low, high = max(policy.min_iterations, 1), policy.max_iterations // _COSTS.get(digest, 1)
-    if not low <= parameters.iteration_count <= high:
-        raise UnsupportedAlgorithm(f"iterationCount of PBKDF2 is not between {low} and {high}, as the policy demands")
+    salt, iterations = parameters.salt.specified, parameters.iteration_count
+    digest = lookup(HMACS, parameters.prf, "prf")
+    if digest not in policy.prfs and not (digest == "sha1" and policy.legacy_encryption):
+        raise UnsupportedAlgorithm(f"prf HMAC-{digest} is not admitted by the policy")
     if salt is None:
         raise UnsupportedAlgorithm("the salt of PBKDF2 has another source than the message")
-    if not policy.min_salt <= len(salt) <= min(policy.max_salt, MAX_SALT):
-        raise UnsupportedAlgorithm(f"a salt of {counted(len(salt), 'octet')} is not admitted by the policy")
     if parameters.key_length not in (None, octets):
         raise UnsupportedAlgorithm("keyLength of PBKDF2 is not the length of the key that it derives")
+    blocks = -(-octets // SIZES[digest])
+    admit_cost((digest, iterations, salt, octets), 2 * COSTS[digest] * blocks, policy)
     return digest, salt
 
 

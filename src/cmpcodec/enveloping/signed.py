@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 
 from .. import oids
@@ -34,9 +33,9 @@ from ..cms import (
 )
 from ..errors import DecodeError, InvalidProtection, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, AttributeTypeAndValue, Certificate, Time
+from ..protection.digests import HASH_OIDS, HASHES, lookup, no_parameters
 from ..protection.signatures import DIGESTS, PrivateKey, check, load_public_key, sign
-from .algorithms import HASH_OIDS, bare, hash_name
-from .recipients import certificate_key, identify, issuer_and_serial
+from .certificates import Subject
 
 _RSA_WITH: Final = {
     "sha1": oids.SHA1_WITH_RSA_ENCRYPTION,
@@ -82,8 +81,7 @@ def sign_data(
     SHAKE256 in place of `digest`. Raises ValueError or TypeError for a hash or a key that cannot sign.
     """
     algorithm = _digest_algorithm(key, digest)
-    loaded = certificate.load()
-    rid = identify(loaded)
+    rid = Subject(certificate).identifier
     attributes = [
         _attribute(oids.ID_CONTENT_TYPE, ObjectIdentifier(content_type)),
         _attribute(oids.ID_MESSAGE_DIGEST, _digest(algorithm, content)),
@@ -138,9 +136,9 @@ def verify_data(
     if not isinstance(stated, bytes) or not hmac.compare_digest(stated, expected):
         raise InvalidProtection("the signature does not fit")
     carried = [one.certificate for one in data.certificates or () if one.certificate is not None]
-    certificate = _find(signer.sid, (*carried, *certificates))
+    certificate, subject = _find(signer.sid, (*carried, *certificates))
     check(
-        load_public_key(certificate_key(certificate.load())),
+        load_public_key(subject.public_key),
         _signature_algorithm(signer),
         signer.signed_attrs.der,
         BitString(signer.signature),
@@ -161,9 +159,9 @@ def _digest_algorithm(key: PrivateKey, digest: str) -> AlgorithmIdentifier:
 
 
 def _digest(algorithm: AlgorithmIdentifier, content: bytes, admitted: frozenset[str] | None = None) -> bytes:
-    if algorithm.algorithm == oids.SHAKE256 and bare(algorithm, null=False):
+    if algorithm.algorithm == oids.SHAKE256 and no_parameters(algorithm, null=False):
         return hashlib.shake_256(content).digest(_SHAKE256_OCTETS)
-    name = hash_name(algorithm)
+    name = lookup(HASHES, algorithm, "hash function")
     if admitted is not None and name not in admitted:
         raise UnsupportedAlgorithm(f"signatures with {name} are not admitted")
     return hashlib.new(name, content, usedforsecurity=name != "sha1").digest()
@@ -174,9 +172,9 @@ def _signature_algorithm(signer: SignerInfo) -> AlgorithmIdentifier:
     algorithm = signer.signature_algorithm
     if algorithm.algorithm != oids.RSA_ENCRYPTION:
         return algorithm
-    if not bare(algorithm):
+    if not no_parameters(algorithm):
         raise UnsupportedAlgorithm("rsaEncryption takes no parameters, or NULL")
-    name = hash_name(signer.digest_algorithm)
+    name = lookup(HASHES, signer.digest_algorithm, "hash function")
     return AlgorithmIdentifier(algorithm=_RSA_WITH[name], parameters=Null())
 
 
@@ -203,18 +201,13 @@ def _signing_time(attributes: SignedAttributes) -> datetime | None:
     return time.utc_time or time.general_time
 
 
-def _find(sid: SignerIdentifier, certificates: Iterable[Certificate]) -> Certificate:
+def _find(sid: SignerIdentifier, certificates: Iterable[Certificate]) -> tuple[Certificate, Subject]:
+    """The certificate that is meant; those that cannot be read are not."""
     for certificate in certificates:
-        if sid.value in _names(certificate):
-            return certificate
+        try:
+            subject = Subject(certificate)
+        except DecodeError:
+            continue
+        if sid.value in (subject.issuer_and_serial, subject.key_identifier):
+            return certificate, subject
     raise InvalidProtection("the certificate of the signer is not there")
-
-
-def _names(certificate: Certificate) -> Iterator[object]:
-    """All that a SignerIdentifier may say of a certificate; nothing if it cannot be read."""
-    try:
-        loaded = certificate.load()
-        yield issuer_and_serial(loaded)
-        yield loaded.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except (DecodeError, ValueError, x509.ExtensionNotFound):
-        return

@@ -10,6 +10,7 @@ import os
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from .. import oids
@@ -17,8 +18,9 @@ from ..asn1 import Null
 from ..cms import CMSVersion, KeyTransRecipientInfo, RecipientIdentifier, RecipientInfo
 from ..errors import DecryptionError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, RSAES_OAEP_params
+from ..protection.digests import HASH_OIDS, HASHES, lookup, named, no_parameters
 from ..protection.policy import ProtectionPolicy
-from .algorithms import HASH_OIDS, bare, hash_name, hash_of, named
+from .algorithms import hash_of
 
 PKCS1: Final = AlgorithmIdentifier(algorithm=oids.RSA_ENCRYPTION, parameters=Null())
 """RSAES-PKCS1-v1_5. RFC 8017, 7.2; RFC 3370, 4.2.1."""
@@ -108,7 +110,7 @@ def rsa_decrypt_key(
 
 def _oaep_padding(algorithm: AlgorithmIdentifier) -> padding.OAEP | None:
     """The padding of RSAES-OAEP, None for PKCS #1 v1.5; UnsupportedAlgorithm for all else."""
-    if algorithm.algorithm == oids.RSA_ENCRYPTION and bare(algorithm):
+    if algorithm.algorithm == oids.RSA_ENCRYPTION and no_parameters(algorithm):
         return None
     if algorithm.algorithm != oids.ID_RSAES_OAEP:
         raise UnsupportedAlgorithm(f"key transport with {named(algorithm.algorithm)} is not supported")
@@ -122,4 +124,8 @@ def _oaep_padding(algorithm: AlgorithmIdentifier) -> padding.OAEP | None:
     if source.algorithm != oids.ID_P_SPECIFIED or source.parameters != b"":
         raise UnsupportedAlgorithm("RSAES-OAEP with a label is not supported")
     # SHA-1 is admitted: neither mask nor label needs a hash without collisions, and it is what OpenSSL sends.
-    return padding.OAEP(padding.MGF1(hash_of(hash_name(inner))), hash_of(hash_name(parameters.hash_func)), None)
+    return padding.OAEP(padding.MGF1(_hash(inner)), _hash(parameters.hash_func), None)
+
+
+def _hash(algorithm: AlgorithmIdentifier) -> hashes.HashAlgorithm:
+    return hash_of(lookup(HASHES, algorithm, "RSAES-OAEP: hash function"))

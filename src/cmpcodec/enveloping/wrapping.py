@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from .. import oids
 from ..errors import DecryptionError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier
+from ..protection.digests import named, no_parameters
 from . import contents
-from .algorithms import bare, named
 
 WRAPS: Final = {16: oids.ID_AES128_WRAP, 24: oids.ID_AES192_WRAP, 32: oids.ID_AES256_WRAP}
 """AES key wrap by the octets of its key."""
@@ -38,7 +38,7 @@ def wrap_octets(algorithm: object) -> int:
     octets = _WRAP_OCTETS.get(algorithm.algorithm)
     if octets is None:
         raise UnsupportedAlgorithm(f"key wrap with {named(algorithm.algorithm)} is not supported")
-    if not bare(algorithm):
+    if not no_parameters(algorithm):
         raise UnsupportedAlgorithm(f"{named(algorithm.algorithm)} takes no parameters")
     return octets
 

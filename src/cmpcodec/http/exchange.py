@@ -7,12 +7,14 @@ bounded before they are kept, and text of them is made printable before it gets 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from ..asn1 import Limits
+from ..client import Level, Report
 from ..cmp import PKIMessage
 from ..errors import DecodeError, TransportError
 
@@ -32,6 +34,11 @@ MAX_INFORMATIONAL: Final = 8
 _SHOWN: Final = 200
 
 _LAST_BODIES: Final = frozenset(("cert_conf", "rr", "error"))
+_DEFAULT_LIMITS: Final = Limits()
+
+
+def _silent(level: Level, text: str) -> None:
+    """Report to nobody."""
 
 
 class ConnectionLost(TransportError):
@@ -295,23 +302,89 @@ def message_of(response: Response, limits: Limits) -> PKIMessage:
         raise TransportError(f"the server answers with {status}, and its body is no PKIMessage") from error
 
 
-def asks_keep_alive(keep_alive: int, message: PKIMessage) -> bool:
-    """Whether the connection is to stay open behind a message: not if it ends a transaction, as with `openssl cmp`."""
-    return keep_alive > 0 and message.body.name not in _LAST_BODIES
+class Exchange:
+    """What the transports have in common: their settings, and what becomes of errors.
+
+    A subclass says how to drop its connection at once, and sends and receives what a `Wire` says.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        path: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        tls_host: str | None = None,
+        proxy: str | None = None,
+        no_proxy: Iterable[str] = (),
+        timeout: float | None = 120.0,
+        keep_alive: int = 1,
+        limits: Limits = _DEFAULT_LIMITS,
+        report: Report = _silent,
+    ) -> None:
+        if keep_alive not in (0, 1, 2):
+            raise ValueError("keep_alive: expected 0, 1 or 2")
+        self._endpoint = Endpoint.parse(url, path, tls is not None, proxy, no_proxy)
+        self._tls = (tls or ssl.create_default_context()) if self._endpoint.tls else None
+        self._tls_host = tls_host or self._endpoint.server.host
+        self._timeout = timeout
+        self._keep_alive = keep_alive
+        self._limits = limits
+        self._report = report
+        self._wire = Wire(limits)
+
+    @property
+    def url(self) -> str:
+        """Where messages go."""
+        return self._endpoint.url
+
+    def _drop(self) -> None:
+        """Close the connection, if one is open, without waiting for anything."""
+        raise NotImplementedError
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Drop the connection when anything fails, and make TransportErrors of errors of sockets and TLS."""
+        try:
+            yield
+        except BaseException as error:
+            self._drop()
+            if isinstance(error, TransportError) or not isinstance(error, OSError):
+                raise
+            if isinstance(error, TimeoutError):
+                raise TransportError(f"no answer from {self._endpoint.address} in time") from error
+            raise TransportError(f"{self._endpoint.address}: {_words(error)}") from error
+
+    def _asks_keep_alive(self, message: PKIMessage) -> bool:
+        """Whether the connection is to stay open behind a message: not if it ends a transaction, as with OpenSSL."""
+        return self._keep_alive > 0 and message.body.name not in _LAST_BODIES
+
+    def _is_kept(self, asked: bool) -> bool:
+        """Whether the server keeps the connection open behind its answer; TransportError if that was demanded."""
+        kept = asked and self._wire.reusable
+        if asked and not kept and self._keep_alive > 1:
+            raise TransportError("the server does not keep the connection open, which was demanded")
+        return kept
+
+    def _new_wire(self) -> None:
+        """Begin a connection."""
+        endpoint = self._endpoint
+        self._report("debug", f"connecting to CMP server {endpoint.server}{' using TLS' if endpoint.tls else ''}")
+        self._wire = Wire(self._limits)
+
+    def _tunnelled(self, response: Response) -> None:
+        """Begin anew within the tunnel that a proxy gives; TransportError if it gives none."""
+        if not 200 <= response.status < 300 or self._wire.left_over:
+            raise TransportError(f"the proxy refuses the tunnel: HTTP status {response.status} {response.reason}")
+        self._wire = Wire(self._limits)
+
+    def _message(self, response: Response) -> PKIMessage:
+        self._report("debug", "finished reading response from CMP server")
+        return message_of(response, self._limits)
 
 
-def no_keep_alive() -> TransportError:
-    """What `keep_alive` 2 says to a server that closes the connection."""
-    return TransportError("the server does not keep the connection open, which was demanded")
-
-
-def words(error: OSError) -> str:
+def _words(error: OSError) -> str:
     """What went wrong with a connection, in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate does not verify: {error.verify_message}"
     return error.strerror or str(error) or type(error).__name__
-
-
-def tunnel_error(response: Response) -> TransportError:
-    """Why a proxy gives no tunnel."""
-    return TransportError(f"the proxy refuses the tunnel: HTTP status {response.status} {response.reason}")

@@ -9,37 +9,17 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from ..asn1 import Limits
-from ..client import Level, Report
 from ..cmp import PKIMessage
-from ..errors import TransportError
-from .exchange import (
-    Address,
-    ConnectionLost,
-    Endpoint,
-    Response,
-    Wire,
-    asks_keep_alive,
-    message_of,
-    no_keep_alive,
-    tunnel_error,
-    words,
-)
+from .exchange import Address, ConnectionLost, Exchange, Response, Wire
 
 _READ: Final = 64 * 1024
-DEFAULT_LIMITS: Final = Limits()
 
 
-def silent(level: Level, text: str) -> None:
-    """Report to nobody."""
-
-
-class HttpTransport:
+class HttpTransport(Exchange):
     """A `send` for `cmpcodec.adapters.driving.run`: posts a message, returns the one that answers.
 
     `url` is ``[http[s]://]host[:port][/path]``; userinfo and fragment in it are ignored. `path` takes the place of that
@@ -57,36 +37,7 @@ class HttpTransport:
     raise TransportError, or DecodeError if the answer is no PKIMessage.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        path: str | None = None,
-        tls: ssl.SSLContext | None = None,
-        tls_host: str | None = None,
-        proxy: str | None = None,
-        no_proxy: Iterable[str] = (),
-        timeout: float | None = 120.0,
-        keep_alive: int = 1,
-        limits: Limits = DEFAULT_LIMITS,
-        report: Report = silent,
-    ) -> None:
-        if keep_alive not in (0, 1, 2):
-            raise ValueError("keep_alive: expected 0, 1 or 2")
-        self._endpoint = Endpoint.parse(url, path, tls is not None, proxy, no_proxy)
-        self._tls = (tls or ssl.create_default_context()) if self._endpoint.tls else None
-        self._tls_host = tls_host or self._endpoint.server.host
-        self._timeout = timeout
-        self._keep_alive = keep_alive
-        self._limits = limits
-        self._report = report
-        self._socket: socket.socket | None = None
-        self._wire = Wire(limits)
-
-    @property
-    def url(self) -> str:
-        """Where messages go."""
-        return self._endpoint.url
+    _socket: socket.socket | None = None
 
     def __call__(self, message: PKIMessage) -> PKIMessage:
         """Send a message and return the answer."""
@@ -96,28 +47,13 @@ class HttpTransport:
         """Send a message and return the answer, within `seconds` and the `timeout` of the transport."""
         limits = [one for one in (seconds, self._timeout) if one is not None]
         deadline = time.monotonic() + min(limits) if limits else None
-        keep = asks_keep_alive(self._keep_alive, message)
-        try:
+        keep = self._asks_keep_alive(message)
+        with self._explained():
             response = self._posted(message.der, keep, deadline)
-            kept = keep and self._wire.reusable
-            if keep and not kept and self._keep_alive > 1:
-                raise no_keep_alive()
-        except TransportError:
-            self.close()
-            raise
-        except TimeoutError as error:
-            self.close()
-            raise TransportError(f"no answer from {self._endpoint.address} in time") from error
-        except OSError as error:
-            self.close()
-            raise TransportError(f"{self._endpoint.address}: {words(error)}") from error
-        except BaseException:
-            self.close()
-            raise
+            kept = self._is_kept(keep)
         if not kept:
             self.close()
-        self._report("debug", "finished reading response from CMP server")
-        return message_of(response, self._limits)
+        return self._message(response)
 
     def _posted(self, body: bytes, keep: bool, deadline: float | None) -> Response:
         """The answer to a POST; a kept connection that turns out to be closed is opened anew, once."""
@@ -137,15 +73,11 @@ class HttpTransport:
 
     def _open(self, deadline: float | None) -> None:
         endpoint = self._endpoint
-        self._report("debug", f"connecting to CMP server {endpoint.server}{' using TLS' if endpoint.tls else ''}")
+        self._new_wire()
         self._socket = _connected(endpoint.address, deadline)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._wire = Wire(self._limits)
         if endpoint.tunnelled:
-            response = self._round_trip(self._wire.connect(endpoint), deadline)
-            if not 200 <= response.status < 300 or self._wire.left_over:
-                raise tunnel_error(response)
-            self._wire = Wire(self._limits)
+            self._tunnelled(self._round_trip(self._wire.connect(endpoint), deadline))
         if self._tls is not None:
             self._socket.settimeout(_left(deadline))
             # wrap_socket takes over the descriptor and closes it if the handshake fails.
@@ -171,6 +103,8 @@ class HttpTransport:
                 self._socket.close()
             self._socket = None
             self._report("debug", "disconnected from CMP server")
+
+    _drop = close
 
     def __enter__(self) -> Self:
         return self

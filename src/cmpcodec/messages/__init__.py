@@ -6,6 +6,7 @@ It knows message types and hashes; no keys, secrets, transactions, clocks or soc
 from __future__ import annotations
 
 from .certhash import cert_hash, cert_status, signature_hash
+from .naming import attribute_text, is_readable
 from .parts import (
     IMPLICIT_CONFIRM,
     NONCE_OCTETS,
@@ -21,10 +22,12 @@ __all__ = [
     "NONCE_OCTETS",
     "NULL_DN",
     "asks_implicit_confirm",
+    "attribute_text",
     "cert_hash",
     "cert_status",
     "find_info",
     "fresh_octets",
+    "is_readable",
     "signature_hash",
     "status_info",
 ]

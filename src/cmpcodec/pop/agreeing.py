@@ -6,32 +6,12 @@ curves, X25519 and X448. dhMAC, which is deprecated and knows SHA-1 alone, is ne
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from typing import Final
-
-from .. import oids
-from ..asn1 import BitString, Null
-from ..cmp import DHBMParameter
 from ..crmf import CertReqMsg, CertRequest, PKMACValue, POPOPrivKey, ProofOfPossession
-from ..enveloping.agreement import exchange
-from ..enveloping.algorithms import (
-    AgreementPrivateKey,
-    AgreementPublicKey,
-    bare,
-    hash_name,
-    load_encryption_key,
-    named,
-)
-from ..errors import DecryptionError, PopError, UnsupportedAlgorithm
-from ..pkix import AlgorithmIdentifier, SubjectPublicKeyInfo
-from ..protection.pbm import MACS
+from ..enveloping.algorithms import AgreementPrivateKey, AgreementPublicKey, load_encryption_key
+from ..errors import InvalidProtection, PopError, UnsupportedAlgorithm
+from ..pkix import SubjectPublicKeyInfo
+from ..protection.dh import DHBasedMAC
 from ..protection.policy import ProtectionPolicy
-
-_DEFAULT: Final = DHBMParameter(
-    owf=AlgorithmIdentifier(algorithm=oids.SHA256),
-    mac=AlgorithmIdentifier(algorithm=oids.HMAC_WITH_SHA256, parameters=Null()),
-)
 
 
 def prove_by_agreement(
@@ -41,9 +21,10 @@ def prove_by_agreement(
 
     Raises UnsupportedAlgorithm if the CA's key is not of the kind of `key`.
     """
-    mac = hmac.digest(_derive(key, ca_key, "sha256"), cert_request.der, "sha256")
-    algorithm = AlgorithmIdentifier(algorithm=oids.ID_DH_BASED_MAC, parameters=_DEFAULT)
-    return ProofOfPossession(key_agreement=POPOPrivKey(agree_mac=PKMACValue(alg_id=algorithm, value=BitString(mac))))
+    agreed = _agree(key, ca_key)
+    algorithm = agreed.algorithm()
+    mac = PKMACValue(alg_id=algorithm, value=agreed.compute(algorithm, cert_request.der))
+    return ProofOfPossession(key_agreement=POPOPrivKey(agree_mac=mac))
 
 
 def verify_agreement(
@@ -55,33 +36,18 @@ def verify_agreement(
 ) -> None:
     """Return if the agreeMAC of `message` is under the secret of the requested key and ours; PopError if not."""
     try:
-        owf, mac = _admit(proof.alg_id, policy)
-        expected = hmac.digest(_derive(key, public_key, owf), message.cert_req.der, mac)
+        _agree(key, public_key).check(proof.alg_id, message.cert_req.der, proof.value, policy)
     except UnsupportedAlgorithm as error:
         raise PopError(f"agreeMAC: {error}") from error
-    if not hmac.compare_digest(expected, proof.value.data) or proof.value.unused_bits:
-        raise PopError("the MAC that should prove possession does not fit the public key")
+    except InvalidProtection:
+        raise PopError("the MAC that should prove possession does not fit the public key") from None
 
 
-def _admit(algorithm: AlgorithmIdentifier, policy: ProtectionPolicy) -> tuple[str, str]:
-    parameters = algorithm.parameters
-    if algorithm.algorithm != oids.ID_DH_BASED_MAC or not isinstance(parameters, DHBMParameter):
-        raise UnsupportedAlgorithm(f"{named(algorithm.algorithm)} is not supported, only id-DHBasedMac")
-    owf, mac = hash_name(parameters.owf), MACS.get(parameters.mac.algorithm)
-    if mac is None or not bare(parameters.mac):
-        raise UnsupportedAlgorithm(f"mac {named(parameters.mac.algorithm)} is not supported")
-    if owf not in policy.owfs or mac not in policy.macs:
-        raise UnsupportedAlgorithm("owf or mac is not admitted by the policy")
-    return owf, mac
-
-
-def _derive(key: AgreementPrivateKey, other: SubjectPublicKeyInfo, owf: str) -> bytes:
-    """The key of the MAC: the one-way function of the agreed secret."""
+def _agree(key: AgreementPrivateKey, other: SubjectPublicKeyInfo) -> DHBasedMAC:
     found = load_encryption_key(other)
     if not isinstance(found, AgreementPublicKey):
         raise UnsupportedAlgorithm("the keys of the agreement are not of one kind")
     try:
-        secret = exchange(key, found)
-    except DecryptionError as error:
+        return DHBasedMAC(key, found)
+    except (ValueError, TypeError) as error:
         raise UnsupportedAlgorithm("the keys of the agreement do not go together") from error
-    return hashlib.new(owf, secret, usedforsecurity=owf != "sha1").digest()

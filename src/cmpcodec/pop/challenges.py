@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..asn1 import TLV
 from ..cmp import Challenge, POPODecKeyChallContent, POPODecKeyRespContent, Rand
-from ..enveloping.algorithms import HASH_OIDS, hash_name, load_encryption_key
+from ..enveloping.algorithms import load_encryption_key
 from ..enveloping.envelopes import envelop, open_envelope
 from ..enveloping.recipients import DecryptionKey, recipient_for_key
 from ..enveloping.transport import PKCS1, rsa_decrypt, rsa_encrypt
 from ..errors import DecodeError, DecryptionError, PopError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, GeneralName, SubjectPublicKeyInfo
+from ..protection.digests import HASH_OIDS, HASHES, lookup
 from ..protection.policy import ProtectionPolicy
 
 _DEFAULT_POLICY: Final = ProtectionPolicy()
@@ -107,7 +108,7 @@ def _answer(
 ) -> int:
     if owf is None:
         raise UnsupportedAlgorithm("the first challenge names no owf")
-    name = hash_name(owf)
+    name = lookup(HASHES, owf, "owf")
     if name not in policy.owfs and not (name == "sha1" and policy.legacy_encryption):
         raise UnsupportedAlgorithm(f"owf {name} is not admitted by the policy")
     if one.encrypted_rand is not None:

@@ -28,7 +28,7 @@ def prove_by_key(key: AnyPrivateKey, requester: GeneralName | str, recipient: Re
     identifier = Identifier(string=requester) if isinstance(requester, str) else Identifier(general_name=requester)
     content = EncKeyWithID(private_key=private_key_info(key), identifier=identifier)
     proof = POPOPrivKey(encrypted_key=envelop(content.der, recipient, content_type=oids.ID_CT_ENC_KEY_WITH_ID))
-    if agrees(public_key_info(key)):  # type: ignore[arg-type]  # Decapsulators have public_key() too
+    if agrees(public_key_info(key)):
         return ProofOfPossession(key_agreement=proof)
     return ProofOfPossession(key_encipherment=proof)
 
@@ -52,7 +52,7 @@ def verify_key(
         raise PopError(f"the encrypted private key: {error}") from error
     except (DecodeError, DecryptionError):
         raise _mismatch() from None
-    if public_key_info(found) != public_key:  # type: ignore[arg-type]  # as above
+    if public_key_info(found) != public_key:
         raise _mismatch()
     if identifier is None:
         if proof.encrypted_key is not None:

@@ -19,7 +19,7 @@ from ..crmf import (
 from ..enveloping.algorithms import public_key_info
 from ..errors import InvalidProtection, PopError, ProtectionError, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, CertificationRequest, GeneralName, SubjectPublicKeyInfo
-from ..protection.pbm import PasswordBasedMAC
+from ..protection.mac import MacCredential
 from ..protection.policy import ProtectionPolicy
 from ..protection.signatures import DIGESTS, PrivateKey, PublicKey, check, load_public_key, sign
 
@@ -31,7 +31,7 @@ def prove(cert_request: CertRequest, key: PrivateKey, digest: str = "sha256") ->
 
 
 def prove_identity(
-    requester: GeneralName | PasswordBasedMAC, key: PrivateKey, digest: str = "sha256"
+    requester: GeneralName | MacCredential, key: PrivateKey, digest: str = "sha256"
 ) -> ProofOfPossession:
     """The proof for a template that lacks subject or publicKey: a signature over a POPOSigningKeyInput.
 
@@ -77,7 +77,7 @@ def verify_identity(
     proof: POPOSigningKey,
     *,
     sender: GeneralName | None,
-    secret: PasswordBasedMAC | None,
+    secret: MacCredential | None,
     policy: ProtectionPolicy,
     digests: frozenset[str],
 ) -> SubjectPublicKeyInfo:
@@ -109,7 +109,7 @@ def verify_pkcs10(request: CertificationRequest, digests: frozenset[str] = DIGES
     return _check(info.subject_pk_info, request.signature_algorithm, info.der, request.signature, digests)
 
 
-def _check_mac(signed: POPOSigningKeyInput, secret: PasswordBasedMAC, policy: ProtectionPolicy) -> None:
+def _check_mac(signed: POPOSigningKeyInput, secret: MacCredential, policy: ProtectionPolicy) -> None:
     mac = signed.auth_info.public_key_mac
     assert mac is not None
     try:

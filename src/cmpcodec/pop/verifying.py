@@ -12,7 +12,7 @@ from ..enveloping.algorithms import AgreementPrivateKey, load_encryption_key
 from ..enveloping.recipients import DecryptionKey
 from ..errors import PopError, UnsupportedAlgorithm
 from ..pkix import GeneralName, SubjectPublicKeyInfo
-from ..protection.pbm import PasswordBasedMAC
+from ..protection.mac import MacCredential
 from ..protection.policy import ProtectionPolicy
 from ..protection.signatures import DIGESTS
 from .agreeing import verify_agreement
@@ -41,7 +41,7 @@ def verify_proof(
     *,
     trusted_ra: bool = False,
     sender: GeneralName | None = None,
-    secret: PasswordBasedMAC | None = None,
+    secret: MacCredential | None = None,
     decryption_key: DecryptionKey | None = None,
     agreement_key: AgreementPrivateKey | None = None,
     policy: ProtectionPolicy = _DEFAULT_POLICY,

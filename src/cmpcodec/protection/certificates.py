@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.x509.oid import ExtensionOID
 
 from ..asn1 import TLV, BitString, Limits, Sequence
 from ..errors import DecodeError, InvalidProtection, UnsupportedAlgorithm
 from ..pkix import AlgorithmIdentifier, Certificate, Name
-from .keys import PublicKey, usable
+from .keys import UNREADABLE, PublicKey, usable
 from .policy import ProtectionPolicy
 from .signatures import admit, admit_key, read, verify_with
 
@@ -101,7 +100,7 @@ class Opened:
         """The public key, if signatures can be verified with it and the policy admits it; else UnsupportedAlgorithm."""
         try:
             key = usable(self.x509.public_key())
-        except (ValueError, TypeError, NotInThisOpenSSL) as error:
+        except UNREADABLE as error:
             raise UnsupportedAlgorithm(f"the public key of {self.text} cannot be read") from error
         admit_key(key, policy)
         return key
@@ -128,7 +127,7 @@ def opened(certificate: Certificate) -> Opened:
         return Opened(certificate)
     except DecodeError:
         raise
-    except (ValueError, TypeError, NotInThisOpenSSL, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (*UNREADABLE, KeyError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:  # KeyError: 42
         raise ValueError(f"a certificate cannot be read: {error}") from error
 
 

@@ -6,7 +6,6 @@ protects is a `Protector`, who knows whom to believe a `Verifier`; a shared secr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -32,8 +31,8 @@ class Protector(Protocol):
     """What `protect` needs."""
 
     @property
-    def certificates(self) -> Sequence[Certificate]:
-        """What extraCerts have to begin with: the own certificate and its chain. Nothing for a MAC."""
+    def certificates(self) -> ExtraCerts | None:
+        """What extraCerts have to begin with: the own certificate and its chain. None for a MAC."""
         ...
 
     def prepare(self, header: PKIHeader) -> PKIHeader:
@@ -86,10 +85,10 @@ def protect(message: PKIMessage, protector: Protector) -> PKIMessage:
     )
 
 
-def _extra_certs(first: Sequence[Certificate], others: ExtraCerts | None) -> ExtraCerts | None:
-    if not first:
-        return others
-    ordered = dict.fromkeys(one.der for one in (*first, *(others or ())))
+def _extra_certs(first: ExtraCerts | None, others: ExtraCerts | None) -> ExtraCerts | None:
+    if first is None or others is None:
+        return first or others
+    ordered = dict.fromkeys(one.der for one in (*first, *others))
     return ExtraCerts([CMPCertificate(der) for der in ordered])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from cryptography.exceptions import InternalError
 from cryptography.exceptions import UnsupportedAlgorithm as NotInThisOpenSSL
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -51,6 +52,9 @@ PrivateKey: TypeAlias = (
     | mldsa.MLDSA87PrivateKey
 )
 
+UNREADABLE: Final = (ValueError, TypeError, NotInThisOpenSSL, InternalError)
+"""What `cryptography` raises for keys that it cannot read; version 42 says InternalError of some."""
+
 MAX_RSA_BITS: Final = 8192
 """Longest RSA modulus that is computed with: the cost grows with its square."""
 _MAX_RSA_EXPONENT: Final = 2**32
@@ -69,7 +73,7 @@ _KEYS: Final = frozenset(
 # y of the points whose order divides the cofactor: 8 on edwards25519, 4 on edwards448. RFC 8032, 5.1 and 5.2.
 _P25519: Final = 2**255 - 19
 _P448: Final = 2**448 - 2**224 - 1
-_Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_25519: Final = frozenset((0, 1, _P25519 - 1, _Y_OF_ORDER_8, _P25519 - _Y_OF_ORDER_8))
 _SMALL_448: Final = frozenset((0, 1, _P448 - 1))
 
@@ -85,7 +89,7 @@ def load_public_key(info: SubjectPublicKeyInfo) -> PublicKey:
         raise UnsupportedAlgorithm(f"a public key of {name} cannot verify signatures here")
     try:
         key = load_der_public_key(info.der)
-    except (ValueError, TypeError, NotInThisOpenSSL) as error:
+    except UNREADABLE as error:
         raise UnsupportedAlgorithm(f"the public key ({name}) cannot be read") from error
     return usable(key)
 

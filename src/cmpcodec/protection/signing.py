@@ -11,7 +11,7 @@ from typing import NoReturn
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..asn1 import BitString
-from ..cmp import PKIHeader
+from ..cmp import CMPCertificate, ExtraCerts, PKIHeader
 from ..pkix import AlgorithmIdentifier, Certificate, GeneralName
 from .certificates import opened
 from .signatures import PrivateKey, algorithm_for, digest_for, read, sign_with
@@ -45,12 +45,12 @@ class Signature:
         if _octets(own.x509.public_key()) != _octets(key.public_key()):
             raise ValueError("the certificate is not that of the private key")
         self._key = key
-        self._certificates = (certificate, *chain)
+        self._certificates = ExtraCerts([CMPCertificate(one.der) for one in (certificate, *chain)])
         self._sender = GeneralName(directory_name=own.subject)
         self._sender_kid = own.key_identifier
 
     @property
-    def certificates(self) -> Sequence[Certificate]:
+    def certificates(self) -> ExtraCerts:
         """The own certificate and its chain: what extraCerts begin with."""
         return self._certificates
 

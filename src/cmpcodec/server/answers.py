@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from .. import oids
 from ..cmp import (
     CMPCertificate,
     ErrorMsgContent,
@@ -22,9 +21,10 @@ from ..cmp import (
     PKIStatus,
     PKIStatusInfo,
 )
-from ..messages import NULL_DN, status_info
+from ..messages import NULL_DN, is_readable, status_info
 from ..pkix import GeneralName
 from ..protection import Protector, protect
+from .parties import MAC_ALGORITHMS
 from .profile import Profile
 from .rules import OLDEST_PVNO, nearest_version
 
@@ -58,7 +58,8 @@ def build(
     plain = {
         "pvno": OLDEST_PVNO if header is None else nearest_version(header),
         "sender": NULL_DN if signs else GeneralName(directory_name=profile.authority.name),  # else its own subject
-        "recipient": NULL_DN if header is None else header.sender,
+        # A sender that the requester itself could not read would make the answer unreadable.
+        "recipient": header.sender if header is not None and is_readable(header.sender) else NULL_DN,
         "message_time": now.replace(microsecond=0),
         "sender_kid": None if header is None or signs else header.sender_kid,
         "transaction_id": None if header is None else header.transaction_id,
@@ -72,12 +73,10 @@ def build(
     return (message if credential is None else protect(message, credential)).der
 
 
-def has_password_based_mac(message: PKIMessage) -> bool:
-    """Whether a message is protected by a PasswordBasedMac, rightly or wrongly."""
+def has_mac(message: PKIMessage) -> bool:
+    """Whether a message is protected by a shared secret, rightly or wrongly."""
     algorithm = message.header.protection_alg
-    return (
-        message.protection is not None and algorithm is not None and algorithm.algorithm == oids.ID_PASSWORD_BASED_MAC
-    )
+    return message.protection is not None and algorithm is not None and algorithm.algorithm in MAC_ALGORITHMS
 
 
 def statuses(body: PKIBody) -> list[PKIStatusInfo]:

@@ -13,11 +13,14 @@ from typing import Final, Protocol
 
 from .. import oids
 from ..cmp import PKIHeader, PKIMessage
+from ..cms import PBKDF2_params, PBMAC1_params
 from ..crmf import PBMParameter
 from ..errors import InvalidProtection, UnsupportedAlgorithm, UntrustedSigner
 from ..pkix import Certificate
 from ..protection import PasswordBasedMAC, ProtectionPolicy, Protector, Signer, Verifier
+from ..protection.digests import HMACS
 from ..protection.pbm import MACS, OWFS
+from ..protection.pbmac1 import PBMAC1, PRFS
 from ..protection.signing import Signature
 from ..protection.trust import TrustedSigners
 
@@ -73,8 +76,38 @@ Lookup = Callable[[PKIHeader], Claimant | None]
 """Who claims to have sent the message with this header? None: nobody that is known."""
 
 
+class SharedSecretVerifier:
+    """Verifies PasswordBasedMac and PBMAC1 by the same secret."""
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._kinds: dict[str, PasswordBasedMAC | PBMAC1] = {
+            oids.ID_PASSWORD_BASED_MAC: PasswordBasedMAC(secret),
+            oids.ID_PBMAC1: PBMAC1(secret),
+        }
+
+    def authenticate(
+        self, message: PKIMessage, octets: bytes, policy: ProtectionPolicy, time: datetime | None
+    ) -> Signer | None:
+        """Return if the MAC fits; see `protection.verify`. PasswordBasedMac says what is wrong with what is neither."""
+        algorithm = message.header.protection_alg
+        kind = oids.ID_PASSWORD_BASED_MAC if algorithm is None else algorithm.algorithm
+        credential = self._kinds.get(kind) or self._kinds[oids.ID_PASSWORD_BASED_MAC]
+        return credential.authenticate(message, octets, policy, time)
+
+    def cost(self, header: PKIHeader, policy: ProtectionPolicy) -> int:
+        """What it costs to find out that such a message is not of this party, in hashes of SHA-256."""
+        algorithm = header.protection_alg
+        credential = None if algorithm is None else self._kinds.get(algorithm.algorithm)
+        if algorithm is not None and credential is not None:
+            with suppress(UnsupportedAlgorithm):
+                return credential.cost(algorithm, policy)
+        return 0
+
+
 class SharedSecretParty:
-    """A party that shares a secret with us; answers mirror the hash functions of its PasswordBasedMac.
+    """A party that shares a secret with us; answers mirror the algorithms of its PasswordBasedMac or PBMAC1.
 
     Answers use one salt for 1000 messages, so that their key is derived once: what a MAC costs, the request costs.
     """
@@ -84,8 +117,8 @@ class SharedSecretParty:
     def __init__(self, identity: str, secret: bytes) -> None:
         self._identity = identity
         self._secret = secret
-        self._credential = PasswordBasedMAC(secret)
-        self._answering: dict[tuple[str, str], PasswordBasedMAC] = {}
+        self._credential = SharedSecretVerifier(secret)
+        self._answering: dict[tuple[str, str, str], PasswordBasedMAC | PBMAC1] = {}
 
     @property
     def identity(self) -> str:
@@ -93,7 +126,7 @@ class SharedSecretParty:
         return self._identity
 
     @property
-    def credential(self) -> PasswordBasedMAC:
+    def credential(self) -> SharedSecretVerifier:
         """Verifies its messages."""
         return self._credential
 
@@ -114,29 +147,44 @@ class SharedSecretParty:
         """Itself: who knows the secret is the party."""
         return self
 
-    def answering(self, header: PKIHeader) -> PasswordBasedMAC:
-        """The same secret with the request's owf and mac (SHA-256 where it names none that we have)."""
-        owf, mac = "sha256", "sha256"
-        algorithm = header.protection_alg
-        if algorithm is not None and isinstance(parameter := algorithm.parameters, PBMParameter):
-            owf = OWFS.get(parameter.owf.algorithm, owf)
-            mac = MACS.get(parameter.mac.algorithm, mac)
-        # As many entries as there are pairs of functions, at most: 9 times 9, and a policy admits fewer.
-        credential = self._answering.get((owf, mac))
+    def answering(self, header: PKIHeader) -> PasswordBasedMAC | PBMAC1:
+        """The same secret with the request's algorithms (SHA-256 where it names none that we have)."""
+        which = _mirrored(header)
+        # As many entries as there are kinds and pairs of functions, at most, and a policy admits fewer.
+        credential = self._answering.get(which)
         if credential is None:
-            credential = PasswordBasedMAC(
-                self._secret,
-                owf=owf,
-                mac=mac,
-                iterations=_ITERATIONS,
-                messages_per_salt=_ANSWERS_PER_SALT,
-                cached_keys=1,
-            )
-            self._answering[owf, mac] = credential
+            credential = self._answering[which] = _answering(self._secret, *which)
         return credential
 
     def __repr__(self) -> str:
         return f"SharedSecretParty({self._identity!r}, <secret>)"
+
+
+def _mirrored(header: PKIHeader) -> tuple[str, str, str]:
+    """The kind of MAC and its two functions in a header that was verified, or stands for one that was not."""
+    parameters = None if header.protection_alg is None else header.protection_alg.parameters
+    if isinstance(parameters, PBMAC1_params):
+        kdf = parameters.key_derivation_func.parameters
+        prf = HMACS.get(kdf.prf.algorithm) if isinstance(kdf, PBKDF2_params) else None
+        mac = HMACS.get(parameters.message_auth_scheme.algorithm)
+        return oids.ID_PBMAC1, prf if prf in PRFS else "sha256", mac if mac in PRFS else "sha256"
+    if isinstance(parameters, PBMParameter):
+        owf, mac = OWFS.get(parameters.owf.algorithm), MACS.get(parameters.mac.algorithm)
+        return oids.ID_PASSWORD_BASED_MAC, owf or "sha256", mac or "sha256"
+    return oids.ID_PASSWORD_BASED_MAC, "sha256", "sha256"
+
+
+def _answering(secret: bytes, kind: str, first: str, mac: str) -> PasswordBasedMAC | PBMAC1:
+    if kind == oids.ID_PBMAC1:
+        return PBMAC1(secret, prf=first, mac=mac, messages_per_salt=_ANSWERS_PER_SALT, cached_keys=1)
+    return PasswordBasedMAC(
+        secret,
+        owf=first,
+        mac=mac,
+        iterations=_ITERATIONS,
+        messages_per_salt=_ANSWERS_PER_SALT,
+        cached_keys=1,
+    )
 
 
 class SharedSecrets:

@@ -78,6 +78,8 @@ class IssuedCertificate:
     cert_req_id: int
     status: CertificateStatus
     issued_at: datetime
+    not_after: datetime | None = None
+    """When it expires; None: not known, so it counts as never."""
     confirm_before: datetime | None = None
     """If UNCONFIRMED: when it is revoked unless it was confirmed."""
     revoked_at: datetime | None = None
@@ -161,12 +163,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCRL:
-    """The newest CRL of an issuer, and the count of `revocations` that it was made from."""
+    """The newest CRL of an issuer, and the count of `revocations` that it was made from.
+
+    `signer` is the SHA-256 of the CA's certificate: a CA that gets a new key under its old name has no CRL yet.
+    """
 
     number: int
     der: bytes
+    this_update: datetime
     next_update: datetime
     revocations: int
+    signer: bytes
 
 
 class Store(Protocol):
@@ -200,6 +207,10 @@ class Store(Protocol):
         """Certificates that are UNCONFIRMED although `confirm_before` lies before that time, at most `limit`."""
         ...
 
+    def count_unconfirmed(self, profile: str, requester: str) -> int:
+        """How many certificates of a requester are UNCONFIRMED."""
+        ...
+
     def forget(self, before: datetime) -> int:
         """Drop transactions that expired before that time, with their answers; return how many. Certificates stay."""
         ...
@@ -208,8 +219,10 @@ class Store(Protocol):
         """How many moves to or from HELD or REVOKED there ever were: it grows with each."""
         ...
 
-    def revoked(self, issuer: bytes) -> Sequence[IssuedCertificate]:
-        """All certificates of that issuer that are HELD or REVOKED."""
+    def revoked(self, issuer: bytes, settled: datetime | None = None) -> Sequence[IssuedCertificate]:
+        """All certificates of that issuer that are HELD or REVOKED, but not those that were so, and had expired too,
+        before `settled`.
+        """
         ...
 
     def crl(self, issuer: bytes) -> StoredCRL | None:

@@ -30,7 +30,8 @@ class Profile:
 
     Certificates and transactions belong to a requester within a profile: the same secret in two profiles makes two
     requesters. Raises ValueError if a duration is negative or beyond ten years, `remember` is less than twice
-    `message_time_window`, `max_requests` is not within 1 to 32, or `bodies` names what is not served.
+    `message_time_window`, `max_requests` is not within 1 to 32, `max_unconfirmed` is less than 1, or `bodies` names
+    what is not served.
     """
 
     name: str
@@ -60,6 +61,9 @@ class Profile:
     """Whether implicitConfirm is granted to those who ask for it."""
     confirm_wait: timedelta = timedelta(minutes=5)
     """How long a certificate may stay unconfirmed."""
+    max_unconfirmed: int | None = 1000
+    """Most certificates of one requester that may be unconfirmed at a time: each may end in the CRL. Requests at the
+    same moment may go beyond it together. None: no such limit. Devices that share a secret are one requester."""
     confirm_wait_info: bool = True
     """Whether the answer tells this time as confirmWaitTime in generalInfo (RFC 9810, 5.1.1.2)."""
     revoke_replaced: bool = False
@@ -86,5 +90,7 @@ class Profile:
             )
         if not 1 <= self.max_requests <= 32:
             raise ValueError(f"max_requests: expected 1 to 32, not {self.max_requests}")
+        if self.max_unconfirmed is not None and self.max_unconfirmed < 1:
+            raise ValueError(f"max_unconfirmed: expected at least 1, or None, not {self.max_unconfirmed}")
         if not self.bodies <= BODIES:
             raise ValueError(f"bodies: {', '.join(sorted(self.bodies - BODIES))} cannot be served")

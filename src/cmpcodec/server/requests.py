@@ -10,15 +10,18 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from cryptography import x509
+
 from .. import oids
-from ..cmp import CMPCertificate, InfoTypeAndValue, PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
-from ..crmf import CertId, CertReqMsg, CertTemplate
+from ..cmp import CertOrEncCert, CMPCertificate, InfoTypeAndValue, PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
+from ..crmf import CertId, CertReqMsg, CertTemplate, SubsequentMessage
 from ..errors import DecodeError, PopError
 from ..messages import IMPLICIT_CONFIRM, asks_implicit_confirm, status_info
-from ..pkix import Certificate, CertificationRequest, CertificationRequestInfo, Extensions, Name
-from ..pop import verify_pkcs10, verify_request
+from ..pkix import Certificate, CertificationRequest, CertificationRequestInfo, Extensions, Name, SubjectPublicKeyInfo
+from ..pop import encrypt_certificate, verify_pkcs10, verify_proof
 from .certificates import has_expired, own_certificate, subject_of
 from .ports import CertificateStatus, IssuedCertificate, NotYet, Order, Refused, StatusMove
+from .rules import NEWEST_PVNO
 from .transactions import Outcome, Received, Serials, Summary, state_of
 
 RESPONSES: Final = {"ir": "ip", "cr": "cp", "kur": "kup", "p10cr": "cp"}
@@ -80,6 +83,7 @@ def decide(
     received: Received, message: PKIMessage, requests: Mapping[int, Request], asked_at: datetime, summary: Summary
 ) -> dict[int, Decision]:
     """Let the authority decide on requests of `message`, which first arrived at `asked_at`."""
+    _check_unconfirmed(received, message, len(requests))
     decisions = {}
     for number, request in requests.items():
         try:
@@ -96,6 +100,15 @@ def decide(
             decision = Decision({"cert_req_id": number, "status": status}, delay=delay)
         decisions[number] = decision
     return decisions
+
+
+def _check_unconfirmed(received: Received, message: PKIMessage, more: int) -> None:
+    """Refuse a requester who confirms nothing: what it leaves behind stays in the CRL until it expires."""
+    most = received.profile.max_unconfirmed
+    if most is None or _implicit(received, message):
+        return
+    if received.store.count_unconfirmed(received.key.profile, received.key.requester) + more > most:
+        raise Refused(PKIFailureInfo.SYSTEM_UNAVAIL, "too many certificates of this requester wait for confirmation")
 
 
 def outcome(
@@ -156,7 +169,16 @@ def _rejected(number: int, fail_info: PKIFailureInfo, text: str, summary: Summar
 
 
 def _implicit(received: Received, message: PKIMessage) -> bool:
-    return received.profile.implicit_confirm and asks_implicit_confirm(message.header)
+    """Whether certificates need no confirmation; those that are sent encrypted always do, since that is the proof."""
+    if not (received.profile.implicit_confirm and asks_implicit_confirm(message.header)):
+        return False
+    return message.body.name == "p10cr" or not any(map(_wants_encrypted, message.body.value))
+
+
+def _wants_encrypted(request: CertReqMsg) -> bool:
+    popo = request.popo
+    proof = None if popo is None else popo.key_encipherment or popo.key_agreement
+    return proof is not None and proof.subsequent_message == SubsequentMessage.ENCR_CERT
 
 
 def _decide(
@@ -164,34 +186,58 @@ def _decide(
 ) -> Decision:
     profile, now = received.profile, received.now
     if isinstance(request, CertificationRequest):
-        order, other = _pkcs10_order(received, request, asked_at), False
+        order, other, only_for = _pkcs10_order(received, request, asked_at), False, None
     else:
         order, other = _crmf_order(received, message.body.name, request, asked_at)
+        only_for = _possession(received, request, message.header.pvno)
     issue = profile.authority.issue(order, now)
     status = PKIStatus.GRANTED_WITH_MODS if issue.modified or other else PKIStatus.ACCEPTED
     summary.add(status)
     implicit = _implicit(received, message)
+    loaded = _loaded(issue.certificate)
     issued = IssuedCertificate(
         issuer=profile.authority.name.der,
-        serial=_serial(issue.certificate),
+        serial=loaded.serial_number,
         der=issue.certificate.der,
         transaction=received.key,
         cert_req_id=number,
         status=CertificateStatus.VALID if implicit else CertificateStatus.UNCONFIRMED,
         issued_at=now,
+        not_after=loaded.not_valid_after_utc,
         confirm_before=None if implicit else now.replace(microsecond=0) + profile.confirm_wait,
     )
     response = {
         "cert_req_id": number,
         "status": {"status": status},
-        "certified_key_pair": {"cert_or_enc_cert": {"certificate": CMPCertificate(issued.der)}},
+        "certified_key_pair": {"cert_or_enc_cert": _enclosed(issue.certificate, only_for, message.header.pvno)},
     }
     return Decision(response, issued, replaced=order.replaces if profile.revoke_replaced else None)
 
 
-def _serial(certificate: Certificate) -> int:
+def _possession(received: Received, request: CertReqMsg, pvno: int) -> SubjectPublicKeyInfo | None:
+    """Return if possession is proven, or with the key to encrypt the certificate for if that is to prove it."""
+    party = received.party
+    sender = None if party.certificate is None else received.message.header.sender
+    found = verify_proof(request, trusted_ra=party.is_ra, sender=sender, policy=received.profile.policy)
+    if found.pending is None:
+        return None
+    if found.pending == SubsequentMessage.CHALLENGE_RESP:
+        raise PopError("challengeResp is not served here: ask for encrCert, which takes no message more")
+    if pvno < NEWEST_PVNO and found.public_key.algorithm.algorithm != oids.RSA_ENCRYPTION:
+        raise PopError("a certificate can be encrypted for this key in pvno 3 only")
+    return found.public_key
+
+
+def _enclosed(certificate: Certificate, only_for: SubjectPublicKeyInfo | None, pvno: int) -> CertOrEncCert:
+    """The certificate, encrypted if only the owner of its key may read it. RFC 9810, 5.2.8.3.2."""
+    if only_for is None:
+        return CertOrEncCert(certificate=CMPCertificate(certificate.der))
+    return encrypt_certificate(certificate, only_for, legacy=pvno < NEWEST_PVNO)
+
+
+def _loaded(certificate: Certificate) -> x509.Certificate:
     try:
-        return certificate.load().serial_number
+        return certificate.load()
     except DecodeError as error:  # not the requester's fault, so no DecodeError
         raise RuntimeError("the authority returned something that is no certificate") from error
 
@@ -209,9 +255,6 @@ def _crmf_order(received: Received, kind: str, request: CertReqMsg, asked_at: da
     if kind == "kur":
         replaces = _renewed(received, request)
         subject = _same_subject(template, replaces)
-    vouched = request.popo is not None and request.popo.ra_verified is not None
-    if not (vouched and received.party.is_ra):
-        verify_request(request)
     order = Order(
         transaction=received.key,
         body=kind,

@@ -19,9 +19,8 @@ from ..cmp import PKIBody, PKIFailureInfo, PKIMessage, PKIStatus
 from ..errors import CMPError, DecodeError, InvalidProtection, ProtectionError
 from ..messages import fresh_octets
 from ..protection import Protector, verify
-from ..protection.pbm import cost
 from . import confirmation, polling, requests
-from .answers import build, error_body, has_password_based_mac, pki_conf, statuses
+from .answers import build, error_body, has_mac, pki_conf, statuses
 from .certificates import check_signer
 from .crl import current_crl
 from .parties import Claimant, Party, SharedSecretParty
@@ -160,7 +159,9 @@ class Responder:
         except DecodeError as error:
             text = str(error) if len(request) <= _EXPLAINED else "not a PKIMessage in DER, or beyond our limits"
             return self._unprotected(profile, now, PKIFailureInfo.BAD_DATA_FORMAT, text)
-        price = cost(message.header.protection_alg, profile.policy) if message.protection is not None else 0
+        price = 0
+        if message.protection is not None:
+            price = self._nobody.credential.cost(message.header, profile.policy)
         if hashes is not None and price > max(hashes, profile.policy.min_iterations):
             return self._unprotected(profile, now, PKIFailureInfo.SYSTEM_UNAVAIL, _TOO_DEAR, message)
         claimant = None
@@ -231,7 +232,7 @@ class Responder:
         """
         header = message.header
         credential: Protector | None = None
-        if has_password_based_mac(message):
+        if has_mac(message):
             if not profile.unprotected_errors:
                 credential = self._nobody.answering(header)
         elif claimant is not None and message.protection is not None:

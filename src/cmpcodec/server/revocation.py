@@ -53,7 +53,9 @@ def revoke(received: Received, message: PKIMessage, asked_at: datetime) -> Outco
             summary.add(profile.revocation_status)
             summary.serials.append(move.serial)
             statuses.append(status_info(profile.revocation_status))
-    answer: dict[str, Any] = {"status": statuses, "rev_certs": named}
+    answer: dict[str, Any] = {"status": statuses}
+    if all(one.issuer.directory_name == profile.authority.name for one in named):
+        answer["rev_certs"] = named  # not what others may be unable to read
     return Outcome(
         body=PKIBody.from_plain({"rp": answer}),
         summary=summary,

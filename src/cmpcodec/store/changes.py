@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from ..server.ports import CertificateStatus, Change, IssuedCertificate, StatusMove
@@ -31,6 +32,12 @@ def check(change: Change) -> None:
             raise ValueError("a move begins in some status, and REVOKED is never left")
         if move.to is CertificateStatus.UNCONFIRMED:
             raise ValueError("no certificate becomes UNCONFIRMED later")
+
+
+def over(certificate: IssuedCertificate, settled: datetime) -> bool:
+    """Whether a certificate was revoked, and had expired, before that time."""
+    times = certificate.not_after, certificate.revoked_at
+    return all(one is not None and one < settled for one in times)
 
 
 def moved(certificate: IssuedCertificate, move: StatusMove) -> IssuedCertificate:

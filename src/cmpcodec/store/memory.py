@@ -6,7 +6,7 @@ It knows the meaning of `ports.Store` and a lock; nothing of files. What it hold
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime
 from threading import Lock
 from typing import TypeAlias
@@ -20,7 +20,7 @@ from ..server.ports import (
     Transaction,
     TransactionKey,
 )
-from .changes import GONE, check, moved
+from .changes import GONE, check, moved, over
 
 _Name: TypeAlias = tuple[bytes, int]
 """Issuer and serial number."""
@@ -38,6 +38,7 @@ class MemoryStore:
         "_revocations",
         "_transactions",
         "_unconfirmed",
+        "_unconfirmed_of",
     )
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class MemoryStore:
         self._answers: dict[TransactionKey, dict[bytes, bytes]] = {}
         self._certificates: dict[_Name, IssuedCertificate] = {}
         self._unconfirmed: set[_Name] = set()
+        self._unconfirmed_of: Counter[tuple[str, str]] = Counter()
         self._gone: defaultdict[bytes, dict[int, IssuedCertificate]] = defaultdict(dict)
         self._revocations: defaultdict[bytes, int] = defaultdict(int)
         self._crls: dict[bytes, StoredCRL] = {}
@@ -118,8 +120,10 @@ class MemoryStore:
         self._certificates[name] = certificate
         if certificate.status is CertificateStatus.UNCONFIRMED:
             self._unconfirmed.add(name)
-        else:
-            self._unconfirmed.discard(name)
+            self._unconfirmed_of[certificate.transaction[:2]] += 1
+        elif name in self._unconfirmed:
+            self._unconfirmed.remove(name)
+            self._unconfirmed_of[certificate.transaction[:2]] -= 1
         if certificate.status in GONE:
             self._gone[issuer][serial] = certificate
         elif issuer in self._gone:
@@ -131,6 +135,11 @@ class MemoryStore:
             waiting = [self._certificates[name] for name in self._unconfirmed]
         late = [(due, one.serial, one) for one in waiting if (due := one.confirm_before) is not None and due < before]
         return [one for _, _, one in heapq.nsmallest(limit, late, key=lambda entry: entry[:2])]
+
+    def count_unconfirmed(self, profile: str, requester: str) -> int:
+        """How many certificates of a requester are UNCONFIRMED."""
+        with self._lock:
+            return self._unconfirmed_of.get((profile, requester), 0)
 
     def forget(self, before: datetime) -> int:
         """Drop transactions that expired before that time, with their answers; return how many. Certificates stay."""
@@ -146,10 +155,11 @@ class MemoryStore:
         with self._lock:
             return self._revocations.get(issuer, 0)
 
-    def revoked(self, issuer: bytes) -> list[IssuedCertificate]:
-        """All certificates of that issuer that are HELD or REVOKED, in no particular order."""
+    def revoked(self, issuer: bytes, settled: datetime | None = None) -> list[IssuedCertificate]:
+        """Certificates of that issuer that are HELD or REVOKED, in no order; not those that were over by `settled`."""
         with self._lock:
-            return list(self._gone[issuer].values()) if issuer in self._gone else []
+            found = list(self._gone[issuer].values()) if issuer in self._gone else []
+        return found if settled is None else [one for one in found if not over(one, settled)]
 
     def crl(self, issuer: bytes) -> StoredCRL | None:
         """The CRL of the highest number."""

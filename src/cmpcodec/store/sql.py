@@ -96,7 +96,15 @@ _VERSION_1: Final = (
     "PRAGMA user_version = 1",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1,)
+_VERSION_2: Final = (
+    "ALTER TABLE certificates ADD COLUMN not_after INTEGER",
+    "CREATE INDEX certificates_unconfirmed ON certificates (profile, requester) WHERE status = 'unconfirmed'",
+    "ALTER TABLE crls ADD COLUMN this_update INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE crls ADD COLUMN signer BLOB NOT NULL DEFAULT x''",
+    "PRAGMA user_version = 2",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, _VERSION_2)
 """Statements that lead from version n to version n + 1 of the tables; PRAGMA user_version tells n, set by the last."""
 
 BEGIN: Final = "BEGIN IMMEDIATE"
@@ -137,19 +145,26 @@ KEEP_ANSWER: Final = """
 """
 
 _CERTIFICATE: Final = """
-    SELECT issuer, serial, der, profile, requester, transaction_id, cert_req_id, status, issued_at, confirm_before,
-        revoked_at, reason, invalidity_date
+    SELECT issuer, serial, der, profile, requester, transaction_id, cert_req_id, status, issued_at, not_after,
+        confirm_before, revoked_at, reason, invalidity_date
     FROM certificates
 """
 CERTIFICATE: Final = _CERTIFICATE + "WHERE serial = ? AND issuer = ?"
 UNCONFIRMED: Final = (
     _CERTIFICATE + "WHERE status = 'unconfirmed' AND confirm_before < ? ORDER BY confirm_before, serial LIMIT ?"
 )
-REVOKED: Final = _CERTIFICATE + "WHERE issuer = ? AND status IN ('held', 'revoked')"
+COUNT_UNCONFIRMED: Final = (
+    "SELECT count(*) FROM certificates WHERE profile = ? AND requester = ? AND status = 'unconfirmed'"
+)
+REVOKED: Final = (
+    _CERTIFICATE + "WHERE issuer = ? AND status IN ('held', 'revoked') "
+    "AND (not_after IS NULL OR not_after >= ? OR revoked_at >= ?)"
+)
 ISSUE: Final = """
     INSERT INTO certificates
-        (issuer, serial, der, profile, requester, transaction_id, cert_req_id, status, issued_at, confirm_before)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        (issuer, serial, der, profile, requester, transaction_id, cert_req_id, status, issued_at, not_after,
+        confirm_before)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING
 """
 REVOKE: Final = """
@@ -164,11 +179,11 @@ RESTORE: Final = """
 """
 
 REVOCATIONS: Final = "SELECT moves FROM revocations WHERE issuer = ?"
-CRL: Final = "SELECT number, der, next_update, revocations FROM crls WHERE issuer = ?"
+CRL: Final = "SELECT number, der, this_update, next_update, revocations, signer FROM crls WHERE issuer = ?"
 KEEP_CRL: Final = """
-    INSERT INTO crls (issuer, number, der, next_update, revocations) VALUES (?, ?, ?, ?, ?)
+    INSERT INTO crls (issuer, number, der, this_update, next_update, revocations, signer) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (issuer) DO UPDATE
-    SET number = excluded.number, der = excluded.der, next_update = excluded.next_update,
-        revocations = excluded.revocations
+    SET number = excluded.number, der = excluded.der, this_update = excluded.this_update,
+        next_update = excluded.next_update, revocations = excluded.revocations, signer = excluded.signer
     WHERE excluded.number > crls.number
 """

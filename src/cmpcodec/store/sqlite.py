@@ -92,6 +92,13 @@ class SQLiteStore:
         """At most `limit` certificates that are UNCONFIRMED although `confirm_before` lies before that time."""
         return [_certificate(row) for row in self._all(sql.UNCONFIRMED, (_micro(before), limit))]
 
+    def count_unconfirmed(self, profile: str, requester: str) -> int:
+        """How many certificates of a requester are UNCONFIRMED."""
+        row = self._one(sql.COUNT_UNCONFIRMED, (profile, requester))
+        assert row is not None
+        count: int = row[0]
+        return count
+
     def forget(self, before: datetime) -> int:
         """Drop transactions that expired before that time, with their answers; return how many. Certificates stay."""
         dropped = count = _AT_ONCE
@@ -107,21 +114,30 @@ class SQLiteStore:
         row = self._one(sql.REVOCATIONS, (issuer,))
         return 0 if row is None else row[0]
 
-    def revoked(self, issuer: bytes) -> list[IssuedCertificate]:
-        """All certificates of that issuer that are HELD or REVOKED, in no particular order."""
-        return [_certificate(row) for row in self._all(sql.REVOKED, (issuer,))]
+    def revoked(self, issuer: bytes, settled: datetime | None = None) -> list[IssuedCertificate]:
+        """Certificates of that issuer that are HELD or REVOKED, in no order; not those that were over by `settled`."""
+        since = _LONG_AGO if settled is None else _micro(settled)
+        return [_certificate(row) for row in self._all(sql.REVOKED, (issuer, since, since))]
 
     def crl(self, issuer: bytes) -> StoredCRL | None:
         """The CRL of the highest number."""
         row = self._one(sql.CRL, (issuer,))
         if row is None:
             return None
-        number, der, next_update, revocations = row
-        return StoredCRL(number=number, der=der, next_update=_time(next_update), revocations=revocations)
+        number, der, this_update, next_update, revocations, signer = row
+        return StoredCRL(
+            number=number,
+            der=der,
+            this_update=_time(this_update),
+            next_update=_time(next_update),
+            revocations=revocations,
+            signer=signer,
+        )
 
     def keep_crl(self, issuer: bytes, crl: StoredCRL) -> None:
         """Keep a CRL; Conflict if one of that number, or a higher one, is there."""
-        row = (issuer, crl.number, crl.der, _micro(crl.next_update), crl.revocations)
+        times = _micro(crl.this_update), _micro(crl.next_update)
+        row = (issuer, crl.number, crl.der, *times, crl.revocations, crl.signer)
         with self._database.writing() as connection:
             if not connection.execute(sql.KEEP_CRL, row).rowcount:
                 raise Conflict(f"there is a CRL with the number {crl.number}, or a higher one")
@@ -149,6 +165,8 @@ class SQLiteStore:
             return connection.execute(statement, values).fetchall()
 
 
+_LONG_AGO: Final = -(2**63)
+"""Before any time that is kept."""
 _AT_ONCE: Final = 500
 """Transactions that are forgotten in one step."""
 
@@ -204,14 +222,15 @@ def _row(certificate: IssuedCertificate) -> tuple[Any, ...]:
         _octets(certificate.cert_req_id),
         certificate.status.value,
         _micro(certificate.issued_at),
+        _micro_or_none(certificate.not_after),
         _micro_or_none(certificate.confirm_before),
     )
 
 
 def _certificate(row: tuple[Any, ...]) -> IssuedCertificate:
     (
-        issuer, serial, der, profile, requester, transaction_id, cert_req_id, status, issued_at, confirm_before,
-        revoked_at, reason, invalidity_date,
+        issuer, serial, der, profile, requester, transaction_id, cert_req_id, status, issued_at, not_after,
+        confirm_before, revoked_at, reason, invalidity_date,
     ) = row  # fmt: skip
     return IssuedCertificate(
         issuer=issuer,
@@ -221,6 +240,7 @@ def _certificate(row: tuple[Any, ...]) -> IssuedCertificate:
         cert_req_id=_number(cert_req_id),
         status=CertificateStatus(status),
         issued_at=_time(issued_at),
+        not_after=_time_or_none(not_after),
         confirm_before=_time_or_none(confirm_before),
         revoked_at=_time_or_none(revoked_at),
         reason=reason,

@@ -1,17 +1,18 @@
 """Between the flow and the server: -reqin, -reqout, -rspin, -rspout, for tests and for looking at messages.
 
 A message from a file belongs to another transaction than the flow's: what a flow checks, transactionID and nonces, is
-put right in it, and it is protected anew if its own protection was right. So `openssl cmp` does. It knows no network.
+put right in it: a request is protected anew, an answer verified as it was in its file. It knows no network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from ...cmp import PKIMessage
-from ...errors import CMPError, ProtectionError, TransportError
-from ...protection import Credential, protect, verify
+from ...errors import CMPError, TransportError
+from ...protection import ProtectionPolicy, Protector, Signer, Verifier, protect, protected_part
 from .files import load_message, write_file
 from .log import Log
 
@@ -28,17 +29,39 @@ class OnlySaved(CMPError):
     """The first request was saved, and more was not wanted (-reqout_only)."""
 
 
+class Originals:
+    """Verifies answers; one that was made to fit another transaction, as it was before."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self._changed: PKIMessage | None = None
+        self._original: PKIMessage | None = None
+
+    def remember(self, changed: PKIMessage, original: PKIMessage) -> None:
+        """`changed` is the answer that comes next, and `original` what it was."""
+        self._changed, self._original = changed, original
+
+    def authenticate(
+        self, message: PKIMessage, octets: bytes, policy: ProtectionPolicy, time: datetime | None
+    ) -> Signer | None:
+        """As the verifier that is behind it."""
+        if self._original is not None and message is self._changed:
+            message, octets = self._original, protected_part(self._original)
+        return self._verifier.authenticate(message, octets, policy, time)
+
+
 class Exchange:
     """A `send` for `cmpcodec.adapters.driving.run`, with the files of four options. OptionError for those.
 
-    `credential` verifies answers and protects what is changed, or is None.
+    `credential` protects requests that are changed, or is None; `originals` verifies the answers.
     """
 
     def __init__(
         self,
         server: Server | None,
         log: Log,
-        credential: Credential | None,
+        credential: Protector | None,
+        originals: Originals,
         *,
         requests_in: Sequence[str] = (),
         fresh_id: bool = False,
@@ -50,6 +73,7 @@ class Exchange:
         self._server = server
         self._log = log
         self._credential = credential
+        self._originals = originals
         self._requests_in = [] if answers_in else list(requests_in)
         self._fresh_id = fresh_id
         self._requests_out = None if requests_out is None else list(requests_out)
@@ -113,13 +137,9 @@ class Exchange:
             return answer
         self._real_id = theirs.transaction_id
         changes = {"transaction_id": ours.transaction_id, "recip_nonce": ours.sender_nonce}
-        if answer.protection is not None and self._credential is not None:
-            try:
-                verify(answer, self._credential)
-            except ProtectionError:
-                return answer  # the flow will find the same
-            return self._changed(answer, **changes)
-        return answer.replace(header=theirs.replace(**changes))
+        fitting = answer.replace(header=theirs.replace(**changes))
+        self._originals.remember(fitting, answer)
+        return fitting
 
     def _changed(self, message: PKIMessage, **changes: bytes | None) -> PKIMessage:
         message = message.replace(header=message.header.replace(**changes))

@@ -57,10 +57,8 @@ def load_key(option: str, path: str, passphrase: bytes | None, ask: Passphrase, 
     if not isinstance(key, PrivateKey | PublicKey):
         raise OptionError(f"-{option}: {path} holds a key of a kind that is not supported: RSA, EC and EdDSA keys are")
     if isinstance(key, PublicKey) and not public:
-        raise OptionError(
-            f"-{option}: {path} holds a public key only; the proof of possession needs the private key, "
-            "or -popo 0 or -popo -1 where the server does without"
-        )
+        more = "; the proof of possession needs the private key, or -popo 0 or -popo -1 where the server does without"
+        raise OptionError(f"-{option}: {path} holds a public key only{more if option == 'newkey' else ''}")
     return key
 
 
@@ -132,10 +130,10 @@ def _public_key(data: bytes) -> Any:
 # --- certificates, requests, messages ---
 
 
-def _blocks(option: str, path: str, labels: Sequence[str], what: str) -> list[bytes]:
-    """The DER in a file: of its PEM blocks of those labels, or all of it."""
+def _blocks(option: str, path: str, data: bytes, labels: Sequence[str], what: str) -> list[bytes]:
+    """The DER in a file's data: of its PEM blocks of those labels, or all of it."""
     try:
-        found = messages(_read(option, path))
+        found = messages(data)
     except NotRecognised as error:
         raise OptionError(f"-{option}: {path} holds no {what}: {error}") from None
     wanted = [one.data for one in found if one.form != "PEM" or one.pem_label in labels]
@@ -144,10 +142,18 @@ def _blocks(option: str, path: str, labels: Sequence[str], what: str) -> list[by
     return wanted
 
 
-def load_certificates(option: str, path: str) -> list[Certificate]:
-    """All certificates in a file, at least one. OptionError."""
+def load_certificates(option: str, path: str, passphrase: bytes | None = None, source: str = "") -> list[Certificate]:
+    """All certificates in a file, at least one; of PKCS #12 the one of the key first. OptionError.
+
+    `passphrase` opens PKCS #12, and `source` is the option that names it.
+    """
+    data = _read(option, path)
+    if _is_pkcs12(data):
+        found = _pkcs12_certificates(option, path, data, passphrase, source)
+    else:
+        found = _blocks(option, path, data, _CERTIFICATES, "certificate")
     certificates = []
-    for der in _blocks(option, path, _CERTIFICATES, "certificate"):
+    for der in found:
         try:
             certificate = Certificate.decode(der)
             certificate.load()
@@ -157,9 +163,28 @@ def load_certificates(option: str, path: str) -> list[Certificate]:
     return certificates
 
 
+def _pkcs12_certificates(option: str, path: str, data: bytes, passphrase: bytes | None, source: str) -> list[bytes]:
+    from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+
+    for phrase in (passphrase, None):
+        try:
+            opened = pkcs12.load_pkcs12(data, phrase)
+        except ValueError:
+            continue
+        of_key = [] if opened.cert is None else [opened.cert]
+        found = [one.certificate.public_bytes(Encoding.DER) for one in (*of_key, *opened.additional_certs)]
+        if not found:
+            raise OptionError(f"-{option}: {path} holds no certificate")
+        return found
+    if passphrase is not None:
+        raise OptionError(f"-{option}: {path} cannot be decrypted: is the pass phrase right?")
+    named = f"; name its pass phrase by -{source}" if source else ", which is not supported here"
+    raise OptionError(f"-{option}: {path} is encrypted{named}")
+
+
 def load_request(option: str, path: str) -> CertificationRequest:
     """The PKCS #10 request in a file. OptionError."""
-    der = _blocks(option, path, _REQUESTS, "PKCS #10 request")[0]
+    der = _blocks(option, path, _read(option, path), _REQUESTS, "PKCS #10 request")[0]
     try:
         return CertificationRequest.decode(der)
     except DecodeError as error:

@@ -65,7 +65,7 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
     (
         "The certificate that is asked for",
         (
-            _text("newkey", "FILE", "its private key, or public key with -popo 0 or -1"),
+            _text("newkey", "FILE", "its private key, or public key with -popo 0 or -1; default: -key"),
             _text("newkeypass", "SOURCE", "pass phrase of -newkey"),
             _text("subject", "NAME", "its subject, as /C=DE/O=Example/CN=device; / for none"),
             _text("issuer", "NAME", "its issuer; the recipient too, if there is no -recipient"),
@@ -77,6 +77,7 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
             _text("policy_oids", "OIDS", "its certificate policies"),
             _flag("policy_oids_critical", "mark -policy_oids critical"),
             _number("popo", Takes.INTEGER, "KIND", "proof of possession: 1 signature (default), 0 raVerified, -1 none"),
+            _text("out_trusted", "FILES", "certificates that the new one has to lead to, else it is refused"),
             _text("csr", "FILE", "PKCS #10 request: to send (p10cr) or to take subject, key and extensions from"),
             _flag("implicit_confirm", "ask that the certificate needs no confirmation"),
             _flag("disable_confirm", "send no confirmation, although the RFC demands it"),
@@ -87,7 +88,11 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
     (
         "Renewal and revocation",
         (
-            _text("oldcert", "FILE", "the certificate to renew or revoke; else a model for subject and names"),
+            _text(
+                "oldcert",
+                "FILE",
+                "the certificate to renew (default: -cert) or revoke; else a model for subject, names",
+            ),
             _text("serial", "NUMBER", "with -issuer, names the certificate to revoke"),
             _number("revreason", Takes.INTEGER, "REASON", "CRL reason 0 to 6 or 8 to 10; -1 for none (default)"),
         ),
@@ -99,7 +104,7 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
             _text("path", "PATH", "path at the server, in place of that in -server"),
             _text("proxy", "URL", "HTTP proxy; default: $http_proxy or $https_proxy"),
             _text("no_proxy", "HOSTS", "servers to reach without proxy; default: $no_proxy"),
-            _text("recipient", "NAME", "whom requests are addressed to; default: -issuer, issuer of -oldcert"),
+            _text("recipient", "NAME", "whom requests are addressed to; default: -issuer, issuer of -oldcert or -cert"),
             _number("keep_alive", Takes.NATURAL, "0|1|2", "keep the connection: never, if granted (default), or fail"),
             _number("msg_timeout", Takes.NATURAL, "SECONDS", "longest time for one answer, 0 for ever; default 120"),
             _number("total_timeout", Takes.NATURAL, "SECONDS", "longest time for all, with polling; default: for ever"),
@@ -109,10 +114,21 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
         "Authentication",
         (
             _text("ref", "TEXT", "reference that names the secret: senderKID"),
-            _text("secret", "SOURCE", "the shared secret that protects the messages"),
+            _text("secret", "SOURCE", "the shared secret that protects the messages; goes before -cert and -key"),
+            _text("cert", "FILE", "our certificate, for which -key signs the messages; further ones as -untrusted"),
+            _text("key", "FILE", "its private key"),
+            _text("keypass", "SOURCE", "pass phrase of -key, and of -cert and -oldcert as PKCS #12"),
+            _text("own_trusted", "FILES", "certificates that -cert has to lead to"),
+            _text("extracerts", "FILES", "certificates to send along"),
+            _text("trusted", "FILES", "authorities whose servers' signatures are believed, unless there is -srvcert"),
+            _text("untrusted", "FILES", "certificates that help to build chains: ours, the server's, the new one's"),
+            _text("srvcert", "FILE", "the server's certificate: no other signature is believed"),
+            _text("otherpass", "SOURCE", "pass phrase of other certificates as PKCS #12"),
+            _flag("ignore_keyusage", "believe signers whose keyUsage lacks digitalSignature"),
+            _text("srvcertout", "FILE", "where to save the certificate of who signed the answer"),
             _text("digest", "NAME", "hash of the protection and of the proof of possession; default: sha256"),
             _text("mac", "NAME", "MAC of the protection; default: hmac-sha1, as OpenSSL"),
-            _text("expect_sender", "NAME", "who has to have sent the answers"),
+            _text("expect_sender", "NAME", "who has to have sent the answers; default: subject of -srvcert"),
             _flag("unprotected_requests", "send messages without protection"),
             _flag("unprotected_errors", "show what unprotected negative answers say"),
             _text("extracertsout", "FILE", "where to save the extraCerts of the answer"),
@@ -151,12 +167,7 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
 """What is supported, in the order of the help."""
 
 _REFUSED = (
-    *_refuse(
-        "protection by signatures is not supported yet; use -secret",
-        "cert own_trusted key keypass extracerts trusted untrusted srvcert srvcertout otherpass",
-        "ignore_keyusage ta_in_ip_extracerts",
-    ),
-    *_refuse("the new certificate cannot be validated yet", "out_trusted"),
+    *_refuse("what comes in extraCerts is never trusted", flags="ta_in_ip_extracerts"),
     *_refuse(
         "general messages (genm) are not supported yet",
         "infotype template keyspec oldwithold newwithnew newwithold oldwithnew crlcert oldcrl crlout crlform",

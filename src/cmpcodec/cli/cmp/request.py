@@ -1,4 +1,4 @@
-"""From options to a flow: what is asked for, with which key, by what names, protected how.
+"""From options to a flow: what is asked for, with which key, by what names.
 
 It reads the files that the options name and checks that the options fit together; it sends nothing.
 """
@@ -13,12 +13,14 @@ from typing import Any, Final
 from ... import oids
 from ...asn1 import ObjectIdentifier
 from ...client import Enrolment, Flow, ProofMethod, Revocation, Settings, enroll, request_pkcs10, revoke, update_key
-from ...client.certificates import facts
+from ...client.certificates import facts, same_key
+from ...client.template import public_key_info
 from ...cmp import InfoTypeAndValue
-from ...pkix import Certificate, CRLReason, Extension, Name
-from ...protection import PasswordBasedMAC, ProtectionPolicy
+from ...pkix import Certificate, CertificationRequest, CRLReason, Extension, Name
+from ...protection.signatures import PrivateKey
 from .extensions import BadExtension, read_extensions
-from .files import load_certificates, load_key, load_message, load_request
+from .files import load_key, load_message, load_request
+from .identity import Identity
 from .log import Log
 from .names import BadName, integer_octets, is_oid, parse_name, parse_sans, tlv
 from .options import OptionError, Options
@@ -27,58 +29,11 @@ from .passwords import ask, read_source
 COMMANDS: Final = ("ir", "cr", "kur", "p10cr", "rr")
 ENROLMENTS: Final = ("ir", "cr", "kur", "p10cr")
 
-ITERATIONS: Final = 1024
-"""iterationCount of our PasswordBasedMac, as in OpenSSL 4."""
-
-_HASHES: Final = {
-    **{f"{family}{bits}": f"sha{bits}" for family in ("sha", "sha2") for bits in (224, 256, 384, 512)},
-    **{f"sha3{bits}": f"sha3_{bits}" for bits in (224, 256, 384, 512)},
-    "sha1": "sha1",
-}
-
-
-class Identity:
-    """Who we are: the credential of messages, and whether requests carry its protection."""
-
-    def __init__(self, options: Options, log: Log) -> None:
-        source = options.text("secret")
-        if source is None:
-            raise OptionError(
-                "-secret is missing: the shared secret that protects the messages (signatures are not supported yet)"
-            )
-        self.digest = _hash("digest", options.text("digest") or "sha256")
-        mac = options.text("mac") or "hmac-sha1"
-        reference = options.text("ref")
-        self.credential = PasswordBasedMAC(
-            read_source("secret", source, log.warning),
-            sender_kid=None if reference is None else reference.encode("utf-8", "surrogateescape"),
-            owf=self.digest,
-            mac=_hash("mac", mac),
-            iterations=ITERATIONS,
-        )
-        self.protects = not options.flag("unprotected_requests")
-        default = ProtectionPolicy()
-        self.policy = default._replace(owfs=default.owfs | {self.digest})
-
-
-def _hash(option: str, text: str) -> str:
-    """The hash, as hashlib names it, of a digest (sha256, SHA2-256) or a MAC (hmac-sha256, hmacWithSHA256)."""
-    word = re.sub(r"[-_]", "", text.lower())
-    if option == "mac":
-        word = word.removeprefix("hmac").removeprefix("with") if word.startswith("hmac") else ""
-    name = _HASHES.get(word)
-    if name is None:
-        known = ", ".join(("hmac-" if option == "mac" else "") + one for one in ("sha1", "sha256", "sha384", "sha512"))
-        raise OptionError(f"-{option}: {text[:40]!a} is not supported; there are {known}, and SHA-224 and SHA-3")
-    return name
-
 
 def prepare(options: Options, command: str, identity: Identity, log: Log) -> Callable[[], Flow[Any]]:
     """What makes the flow of a command, once for each time that it is to run. OptionError, DecodeError."""
-    path = options.text("oldcert")
-    oldcert = None
-    if path is not None and not (command == "rr" and options.text("serial") is not None):
-        oldcert = load_certificates("oldcert", path)[0]
+    named = command == "rr" and options.text("serial") is not None
+    oldcert = None if named else identity.old_certificate(options)
     settings = _settings(options, command, identity, oldcert, log)
     common = {"credential": identity.credential if identity.protects else None, "settings": settings}
     for name in _IGNORED.get(command, "revreason serial").split():
@@ -99,24 +54,34 @@ _IGNORED: Final = {
 def _settings(options: Options, command: str, identity: Identity, oldcert: Certificate | None, log: Log) -> Settings:
     """How the flow talks; sender and recipient are those of OpenSSL's client."""
     sender = None
-    if oldcert is not None:
+    if identity.certificate is not None:
+        sender = facts(identity.certificate).subject
+    elif oldcert is not None:
         sender = facts(oldcert).subject
     elif command in ("ir", "cr", "kur") or options.text("ref") is None:
         sender = _name(options, "subject", log)
-    recipient = _name(options, "recipient", log)
+    recipient, expected = _name(options, "recipient", log), _name(options, "expect_sender", log)
+    if identity.pinned is not None:
+        if recipient is not None:
+            log.warning("-recipient option is ignored since -srvcert option is present")
+        recipient = facts(identity.pinned).subject
+        expected = recipient if expected is None else expected
     if recipient is None and (command != "rr" or oldcert is None):
         recipient = _name(options, "issuer", log)
-    if recipient is None and oldcert is not None:
-        recipient = facts(oldcert).issuer
+    reference = oldcert or identity.certificate
+    if recipient is None and reference is not None:
+        recipient = facts(reference).issuer
     return Settings(
         sender=Name([]) if sender is None else sender,
         recipient=Name([]) if recipient is None else recipient,
-        expected_sender=_name(options, "expect_sender", log),
-        sender_kid=None if identity.protects else identity.credential.sender_kid,
-        answers=identity.credential,
+        expected_sender=expected,
+        sender_kid=identity.reference,
+        answers=identity.answers,
         policy=identity.policy,
         unprotected_errors=options.flag("unprotected_errors"),
         general_info=_general_info(options),
+        extra_certs=identity.extra_certs,
+        untrusted=identity.untrusted,
         report=log,
     )
 
@@ -137,12 +102,14 @@ def _enrolment(
         **common,
         "implicit_confirm": options.flag("implicit_confirm"),
         "disable_confirm": options.flag("disable_confirm"),
+        "check": identity.check,
     }
     if command == "p10cr":
         if csr is None:
             raise OptionError("-csr is missing: the PKCS #10 request that p10cr sends")
         return partial(request_pkcs10, csr, **common)
-    key, proof = _key_and_proof(options, csr is not None, oldcert is not None)
+    reference = oldcert or identity.certificate
+    key, proof = _key_and_proof(options, identity, csr, reference is not None)
     sans = _sans(options)
     asked: dict[str, Any] = {
         "key": key,
@@ -161,10 +128,10 @@ def _enrolment(
         **common,
     }
     if command != "kur":
-        return partial(enroll, body="ir" if command == "ir" else "cr", reference=oldcert, **asked)
-    if oldcert is None:
-        raise OptionError("-oldcert is missing: the certificate that kur renews")
-    return partial(update_key, oldcert, **asked)
+        return partial(enroll, body="ir" if command == "ir" else "cr", reference=reference, **asked)
+    if reference is None:
+        raise OptionError("-oldcert is missing: the certificate that kur renews (or -cert, if it is that)")
+    return partial(update_key, reference, **asked)
 
 
 def _revocation(
@@ -201,7 +168,10 @@ def _serial(text: str) -> int:
 # --- key ---
 
 
-def _key_and_proof(options: Options, has_csr: bool, has_reference: bool) -> tuple[Any, ProofMethod]:
+def _key_and_proof(
+    options: Options, identity: Identity, csr: CertificationRequest | None, has_reference: bool
+) -> tuple[Any, ProofMethod]:
+    """The key to be certified, None for that of the CSR, and how its possession is proven."""
     number = options.number("popo")
     if number is not None and number not in (-1, 0, 1):
         raise OptionError("-popo takes 1 (signature), 0 (raVerified) or -1 (none); others are not supported yet")
@@ -221,13 +191,19 @@ def _key_and_proof(options: Options, has_csr: bool, has_reference: bool) -> tupl
         for request in requests.value if requests.name in ("ir", "cr", "kur") else ():
             if request.cert_req.cert_template.public_key is not None:
                 return request.cert_req.cert_template.public_key, ProofMethod.NONE
+    if identity.key is not None and (csr is None or _is_key_of(csr, identity.key)):
+        return identity.key, proof
     if proof is ProofMethod.SIGNATURE:
-        more = "; -csr holds only the public key, and the proof of possession needs the private one" if has_csr else ""
+        more = "; -csr holds only the public key, and the proof of possession needs the private one" if csr else ""
         raise OptionError(f"-newkey is missing: the key to be certified{more}")
-    if not has_csr:
+    if csr is None:
         more = ", which is not taken from -oldcert" if has_reference else ""
         raise OptionError(f"-newkey or -csr is missing: they tell the public key to be certified{more}")
     return None, proof
+
+
+def _is_key_of(csr: CertificationRequest, key: PrivateKey) -> bool:
+    return same_key(csr.certification_request_info.subject_pk_info, public_key_info(key))
 
 
 # --- names, extensions, generalInfo ---

@@ -19,14 +19,15 @@ from ...pkix import Certificate
 from ..names import rfc_member
 from .exchange import Exchange, OnlySaved
 from .files import certificate_octets, check_writable, write_file
+from .identity import Identity
 from .log import HIGHEST_VERBOSITY, Log
 from .options import OptionError, Options
-from .request import COMMANDS, ENROLMENTS, Identity, prepare
+from .request import COMMANDS, ENROLMENTS, prepare
 
 if TYPE_CHECKING:
     from ...http.transport import HttpTransport
 
-_OUTPUTS = ("certout", "chainout", "extracertsout", "cacertsout")
+_OUTPUTS = ("certout", "chainout", "extracertsout", "cacertsout", "srvcertout")
 _STATUS = {
     PKIStatus.ACCEPTED: "accepted",
     PKIStatus.GRANTED_WITH_MODS: "granted with modifications",
@@ -104,7 +105,7 @@ def _run(options: Options, command: str, log: Log) -> bool:
 
     for name in _OUTPUTS:
         path = options.text(name)
-        if path is not None and command in ENROLMENTS:
+        if path is not None and (command in ENROLMENTS or name == "srvcertout"):
             check_writable(name, path)
     with _Transport(options, log) as transport:
         identity = Identity(options, log)
@@ -112,6 +113,7 @@ def _run(options: Options, command: str, log: Log) -> bool:
             transport.http,
             log,
             identity.credential,
+            identity.answers,
             requests_in=options.words("reqin"),
             fresh_id=options.flag("reqin_new_tid"),
             requests_out=options.words("reqout") or None,
@@ -210,6 +212,12 @@ def without_userinfo(url: str) -> str:
 def _finish(options: Options, result: Enrolment | Revocation, log: Log) -> None:
     if isinstance(result, Enrolment):
         _save_all(options, result, log)
+    path = options.text("srvcertout")
+    if path is not None and result.signer is None:
+        log.warning(f"nobody has signed the answer: there is no certificate for -srvcertout, '{path}' stays as it is")
+    elif result.signer is not None:
+        _save(options, path, "validated server", [result.signer.certificate], log)
+    if isinstance(result, Enrolment):
         return
     info = result.status_info
     if info.status != PKIStatus.ACCEPTED:
