@@ -1,9 +1,9 @@
-"""A mutator for DER that is quick enough for a fuzzer: it walks down to one TLV, changes it, and puts the lengths of all
-that is around right again, except where a wrong length is the change.
+"""A mutator for DER that is quick enough for a fuzzer: it walks down to one TLV, changes it, and puts the lengths of
+all that is around right again, except where a wrong length is the change.
 
-Of the levels above only the headers are read, so a mutant costs some ten microseconds. `tests/mutations.py`, which makes
-a tree of everything and changes several places of it at once, has the tables of tags, lengths and contents. Knows TLVs,
-no types and nothing of cmpcodec.
+Of the levels above only the headers are read, so a mutant costs some ten microseconds. `tests/mutations.py`, which
+makes a tree of everything and changes several places of it at once, has the tables of tags, lengths and contents.
+Knows TLVs, no types and nothing of cmpcodec.
 """
 
 from __future__ import annotations
@@ -64,13 +64,12 @@ def _tag(data: bytes, series: Series, which: int, random: Random, donors: Sequen
     return one.start, one.length, random.choice((random.choice(TAGS), flipped))
 
 
-def _content(data: bytes, series: Series, which: int, random: Random, donors: Sequence[bytes]) -> tuple[int, int, bytes]:
+def _content(
+    data: bytes, series: Series, which: int, random: Random, donors: Sequence[bytes]
+) -> tuple[int, int, bytes]:
     one = series[which]
     content = data[one.content : one.end]
-    if random.random() < 0.5:
-        content = spoil_bytes(content, random)
-    else:
-        content = random.choice(CONTENTS)
+    content = spoil_bytes(content, random) if random.random() < 0.5 else random.choice(CONTENTS)
     return one.length, one.end, length_octets(len(content)) + content
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -P
-"""Invariant: whatever a file holds, `python -m cmpcodec` ends with an exit code of its table, never with a traceback; and
-no secret and no control character gets from it into what is printed.
+"""Invariant: whatever a file holds, `python -m cmpcodec` ends with an exit code of its table, never with a traceback;
+and no secret and no control character gets from it into what is printed.
 
 The first octet of an input says which verb and options read the file, the rest is the file. In one process, without
 network; only what works from files.
@@ -31,12 +31,14 @@ ORDERS = (
     ("decode", "--allow", "time-offset", "--max-depth", "9", "--max-nodes", "60", "FILE", "FILE"),
     ("decode", "--type", "Certificate", "--json", "FILE"),
     ("cmp", "-config", "", "-cmd", "p10cr", "-csr", "FILE", "-secret", "file:SECRET", "-reqout_only", "OUT"),
-    ("cmp", "-config", "", "-cmd", "ir", "-newkey", "KEY", "-secret", "file:SECRET", "-rspin", "FILE", "-certout", "OUT"),
+    ("cmp", "-config", "", "-cmd", "ir", "-newkey", "KEY", "-secret", "file:SECRET", "-rspin", "FILE", "-certout",
+     "OUT"),
     ("cmp", "-config", "", "-cmd", "rr", "-oldcert", "FILE", "-secret", "file:SECRET", "-reqout_only", "OUT"),
     ("cmp", "-config", "FILE", "-cmd", "ir", "-newkey", "KEY", "-secret", "file:SECRET", "-reqout_only", "OUT"),
     ("cmp", "-config", "", "-cmd", "ir", "-newkey", "FILE", "-subject", "/CN=x", "-secret", "file:SECRET",
      "-reqout_only", "OUT"),
-    ("cmp", "-config", "", "-cmd", "kur", "-cert", "FILE", "-key", "KEY", "-secret", "file:SECRET", "-reqout_only", "OUT"),
+    ("cmp", "-config", "", "-cmd", "kur", "-cert", "FILE", "-key", "KEY", "-secret", "file:SECRET", "-reqout_only",
+     "OUT"),
     ("cmp", "-config", "", "-cmd", "genm", "-reqin", "FILE", "-secret", "file:SECRET", "-rspin", "FILE"),
 )  # fmt: skip
 CODES = {"decode": frozenset((0, 2, 3, 4, 5)), "cmp": frozenset((0, 1))}
@@ -62,11 +64,13 @@ def others() -> dict[str, bytes]:
     files = [file.read_bytes() for file in sorted((ROOT / "tests/vectors/pki").iterdir())]
     files += list(vectors().values())[::40]
     files += [
-        b"[cmp]\nserver = localhost:1\nsubject = /CN=a\nsans = DNS:a.example\n[v3]\nkeyUsage = critical, digitalSignature\n",
-        b"[default]\na = 1\n[cmp]\npath = ${a}\ncmd=ir\nreqexts = x\n[x]\nsubjectAltName = @y\n[y]\nDNS.1 = b\nIP.2 = ::1\n",
-        b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n-----END PRIVATE KEY-----\n",
+        b"[cmp]\nserver = localhost:1\nsubject = /CN=a\nsans = DNS:a.example\n[v3]\nkeyUsage = keyAgreement\n",
+        b"[default]\na = 1\n[cmp]\npath = ${a}\ncmd=ir\nreqexts = x\n[x]\nsubjectAltName = @y\n[y]\nDNS.1 = b\n",
+        b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n"
+        b"-----END PRIVATE KEY-----\n",
     ]
-    return {f"{order} {number}": bytes((order,)) + data for order in range(len(ORDERS)) for number, data in enumerate(files)}
+    orders = range(len(ORDERS))
+    return {f"{order} {number}": bytes((order,)) + data for order in orders for number, data in enumerate(files)}
 
 
 def prepare(guide: Guide) -> Check:
@@ -105,14 +109,23 @@ def prepare(guide: Guide) -> Check:
         assert SECRET not in printed
         assert body not in printed or body in data.decode("latin-1"), "the key is printed"
         found = _ESCAPES.search(printed)
-        assert not found or order[0] == "decode" and "--json" in order, f"a control character is printed: {found[0]!r}"
+        assert not found or (order[0] == "decode" and "--json" in order), (
+            f"a control character is printed: {found[0]!r}"
+        )
         guide.count((order, code))
         return code in (0, 4)
 
     return check
 
 
-TARGET = Target("cli", prepare, Floors(per_second=5, coverage=700, modules=15), seeds=seeds, others=others, refuses_more=False)
+TARGET = Target(
+    "cli",
+    prepare,
+    Floors(per_second=5, coverage=700, modules=15),
+    seeds=seeds,
+    others=others,
+    refuses_more=False,
+)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))

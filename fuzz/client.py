@@ -210,9 +210,7 @@ def prepare(guide: Guide) -> Check:
     def believed(server: Server, body: str) -> list[Any]:
         """The answers with such a body that may be believed."""
         return [
-            one
-            for one in server.genuine
-            if one.body.name in body.split() and one.header.transaction_id in server.ids
+            one for one in server.genuine if one.body.name in body.split() and one.header.transaction_id in server.ids
         ]
 
     def enrolled(result: Any, server: Server, shown: bool) -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -P
-"""Invariant: whatever octets come over a connection, in whatever pieces, every one of them is taken without an exception,
-and what is written back is a series of complete HTTP answers with a status of the table, never 500, and none after the
-one that ends the connection.
+"""Invariant: whatever octets come over a connection, in whatever pieces, every one of them is taken without an
+exception, and what is written back is a series of complete HTTP answers with a status of the table, never 500, and none
+after the one that ends the connection.
 
 The connection of the stand-alone server, with a gateway in front of a real Responder; no sockets, no threads, no time.
 """
@@ -35,7 +35,8 @@ def seeds() -> dict[str, bytes]:
             found[name] = post(data, PATH, b"Content-Length: %d" % len(data))
     data = next(iter(vectors().values()))
     length = b"Content-Length: %d" % len(data)
-    chunks = b"%x\r\n%b\r\n5;x=y\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (10, data[:10], data[10:15], len(data) - 15, data[15:])
+    parts = (10, data[:10], data[10:15], len(data) - 15, data[15:])
+    chunks = b"%x\r\n%b\r\n5;x=y\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % parts
     found |= {
         "chunked": post(chunks, PATH, b"Transfer-Encoding: chunked"),
         "continue": post(data, PATH, length, b"Expect: 100-continue"),

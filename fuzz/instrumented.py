@@ -36,9 +36,7 @@ class _Finder(MetaPathFinder):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in MODULES:
             return None
         file = self._folder / (name.rpartition(".")[2] + sysconfig.get_config_var("EXT_SUFFIX"))

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -P
-"""Invariant: where OpenSSL's d2i_OSSL_CMP_MSG, or cryptography.hazmat.asn1 with types of its own, judge an input otherwise
-than we do, or write it back otherwise, one of the reasons below says why.
+"""Invariant: where OpenSSL's d2i_OSSL_CMP_MSG, or cryptography.hazmat.asn1 with types of its own, judge an input
+otherwise than we do, or write it back otherwise, one of the reasons below says why.
 
 A reason is reviewed: it stands in docs/strictness.md, or it is something that the other decoder is known to do. A
 difference without a reason is a bug of one of the three, or a rule that nobody has thought of yet.
@@ -58,7 +58,8 @@ OPENSSL_REFUSES = {
 
 HAZMAT_SKIPS = {
     "messages inside are raw": r"body\.nested\[",
-    "certificates and CRLs are raw": r"extra_certs|certificate|ca_pubs|cann|crlann|crls?\b|key_pair_hist|new_sig_cert|new_with",
+    "certificates and CRLs are raw": r"extra_certs|certificate|ca_pubs|cann|crlann|crls?\b|key_pair_hist|new_sig_cert|"
+    r"new_with",
     "encrypted values are raw": r"encrypted|private_key|enveloped_data",
     "values of unions are raw": r"\.value$|info_value|parameters|pkiconf|poposk|controls|reg_info",
 }
@@ -137,7 +138,9 @@ def rewritten_part(cmp: Any, again: Any, message: Any) -> str:
     waiting = [message]
     while waiting:
         record = waiting.pop()
-        kind = {"Name": "X509_NAME", "TLV": "ASN1_TYPE", "AlgorithmIdentifier": "X509_ALGOR"}.get(type(record).__name__, "")
+        kind = {"Name": "X509_NAME", "TLV": "ASN1_TYPE", "AlgorithmIdentifier": "X509_ALGOR"}.get(
+            type(record).__name__, ""
+        )
         if isinstance(record, cmp.pkix.Certificate):
             kind = "X509"
         elif isinstance(record, cmp.pkix.CertificateList):
@@ -149,7 +152,7 @@ def rewritten_part(cmp: Any, again: Any, message: Any) -> str:
 
 
 def hazmat() -> Callable[[bytes], Judgement] | None:
-    """cryptography's judgement; None if it has no hazmat.asn1."""
+    """Cryptography's judgement; None if it has no hazmat.asn1."""
     try:
         from cryptography.hazmat import asn1
 

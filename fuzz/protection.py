@@ -2,8 +2,8 @@
 """Invariant: whatever algorithms, parameters and certificates a message carries, `verify` returns or raises a
 ProtectionError within a bounded CPU time; and it believes only what somebody has protected who holds the secret or key.
 
-Inputs are whole messages. Genuine are header and body of the vectors whose protection verifies; a mutant that is believed
-must have the header and body of one of those.
+Inputs are whole messages. Genuine are header and body of the vectors whose protection verifies; a mutant that is
+believed must have the header and body of one of those.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -P
 """Invariant: whatever messages come, right or mutated, of strangers or of those who know the secret, in whatever order:
-each is answered by a PKIMessage that is no systemFailure, protected for whom it is for; a stranger changes nothing; and a
-certificate moves between its states only by the messages that may move it, sent by whom it belongs to.
+each is answered by a PKIMessage that is no systemFailure, protected for whom it is for; a stranger changes nothing; and
+a certificate moves between its states only by the messages that may move it, sent by whom it belongs to.
 
 An input is a conversation (see `_steps.py`), so mutants get behind the MAC. The Responder has a store in memory.
 """
@@ -52,7 +52,7 @@ def seeds() -> dict[str, bytes]:
     def revoke(tag: int, reason: int | None) -> bytes:
         return tlv(tag, body(rr=[rev_details(issuer, SERIAL, reason)]))
 
-    found = {
+    return {
         "enrolment": enrol + tlv(NEXT, confirm),
         "again": enrol + tlv(AGAIN) + tlv(NEXT, confirm) + tlv(AGAIN),
         "implicit": at_once + revoke(NEW, 1) + revoke(NEW, None),
@@ -75,7 +75,6 @@ def seeds() -> dict[str, bytes]:
         "unprotected": enrol + tlv(RAW, tlv(0x30, whole)) + tlv(WHOLE, whole),
         "wider": tlv(NEW, body(ir=[request(extensions=[{"extn_id": "2.5.29.17", "extn_value": b"0\3\x82\1a"}])])),
     }
-    return found
 
 
 def others() -> dict[str, bytes]:
