@@ -233,7 +233,7 @@ def _fuzz(target: Target) -> None:
     if target.native or instrumented.folder() is not None:
         instrumented.check(fast)
     originals = list(target.all_seeds().values())
-    donors = sorted({part for data in originals for part in _parts(data)})
+    donors = sorted({part for data in originals for part in _parts(data)}) or originals
     tally = _open_tally()
 
     def one_input(data: bytes) -> None:
