@@ -40,6 +40,8 @@ ORDERS = (
     ("cmp", "-config", "", "-cmd", "kur", "-cert", "FILE", "-key", "KEY", "-secret", "file:SECRET", "-reqout_only",
      "OUT"),
     ("cmp", "-config", "", "-cmd", "genm", "-reqin", "FILE", "-secret", "file:SECRET", "-rspin", "FILE"),
+    ("cmp", "-config", "", "-cmd", "ir", "-newkey", "KEY", "-cert", "FILE", "-key", "FILE", "-trusted", "FILE",
+     "-reqout_only", "OUT"),
 )  # fmt: skip
 CODES = {"decode": frozenset((0, 2, 3, 4, 5)), "cmp": frozenset((0, 1))}
 _ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
