@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from fuzz import instrumented
 from fuzz._guide import Guide
-from fuzz._harness import Check, Floors, Target, run
+from fuzz._harness import Check, Floors, Target, run, vectors
 
 STRICTER = {
     "indefinite length": r"indefinite length",
@@ -38,14 +38,21 @@ STRICTER = {
 }
 """What we refuse and others take: a name, and words of our error (docs/strictness.md)."""
 
-OPENSSL_TAKES = {"pkiConf is of any type": r"body\.pkiconf$"}
-"""Besides: paths of our errors."""
+OPENSSL_TAKES = {
+    "pkiConf is of any type": r"body\.pkiconf: ",
+    "PKCS #10 without attributes": r"certification_request_info\.attributes: .* found the end of",
+    "control or regInfo without value": r"(controls|reg_info)\[\d+\]\.value: .* found the end of",
+}
+"""Besides: paths and words of our errors."""
+
+INFO_TYPES = "1.3.6.1.5.5.7.4."
+"""OpenSSL opens the values of these; we keep one that does not conform as it is."""
 
 OPENSSL_REFUSES = {
     "inside of a certificate or CRL": r"\bX509(_CINF|_CRL|_CRL_INFO)?\.",
     "value whose type an infoType names": r"OSSL_CMP_ITAV\.infoValue",
     "value whose type a control names": r"OSSL_CRMF_ATTRIBUTETYPEANDVALUE\.value",
-    "value in a name": r"X509_NAME_ENTRY|GENERAL_NAME\.d\.directoryName|CERTTEMPLATE\.(subject|issuer)",
+    "value in a name": r"X509_NAME_ENTRY|GENERAL_NAME\.d\.directoryName|(CERTTEMPLATE|X509_REQ_INFO)\.(subject|issuer)",
     "inside of a value of any type": r"X509_ALGOR\.parameter|X509_ATTRIBUTE|GENERAL_NAME\.d\.(other|x400)|OTHERNAME\.",
     "EnvelopedData in EncryptedKey, since RFC 9810": r"OSSL_CRMF_ENCRYPTEDVALUE\.|POPOPRIVKEY\.value\.encryptedKey",
     "RootCaKeyUpdate in ckuann, since RFC 9810": r"OSSL_CMP_CAKEYUPDANNCONTENT",
@@ -61,9 +68,9 @@ HAZMAT_SKIPS = {
     "certificates and CRLs are raw": r"extra_certs|certificate|ca_pubs|cann|crlann|crls?\b|key_pair_hist|new_sig_cert|"
     r"new_with",
     "encrypted values are raw": r"encrypted|private_key|enveloped_data",
-    "values of unions are raw": r"\.value$|info_value|parameters|pkiconf|poposk|controls|reg_info",
+    "values of unions are raw": r"\.value:|info_value|parameters|pkiconf|poposk|controls|reg_info",
 }
-"""Paths that the declarations for hazmat.asn1 do not enter (benchmarks/peers/hazmat_types.py)."""
+"""Paths (and words) of our errors that the declarations for hazmat.asn1 do not enter (benchmarks/peers/hazmat_types.py)."""
 
 HAZMAT_REFUSES = {
     "alternatives that are not declared": r"could not find matching variant",
@@ -126,7 +133,8 @@ def openssl() -> tuple[Callable[[str, bytes], bytes | None], Callable[[], str]]:
                 return None
             out = ctypes.create_string_buffer(max(write(value, None), 1))
             end = ctypes.c_void_p(ctypes.addressof(out))
-            return out.raw[: max(write(value, ctypes.byref(end)), 0)]
+            size = write(value, ctypes.byref(end))
+            return out.raw[: max(size, 0)]
         finally:
             free(value)
 
@@ -134,7 +142,7 @@ def openssl() -> tuple[Callable[[str, bytes], bytes | None], Callable[[], str]]:
 
 
 def rewritten_part(cmp: Any, again: Any, message: Any) -> str:
-    """Which part of a message, that we do not look into, OpenSSL would write otherwise by itself; nothing if none."""
+    """What in a message, that we do not look into or keep as it is, OpenSSL writes otherwise; nothing if nothing is."""
     waiting = [message]
     while waiting:
         record = waiting.pop()
@@ -146,7 +154,10 @@ def rewritten_part(cmp: Any, again: Any, message: Any) -> str:
         elif isinstance(record, cmp.pkix.CertificateList):
             kind = "X509_CRL"
         if kind and again(kind, record.der) != record.der:
-            return kind
+            return f"{kind} is written anew"
+        if isinstance(record, cmp.InfoTypeAndValue) and isinstance(record.info_value, cmp.TLV):
+            if record.info_type.startswith(INFO_TYPES):
+                return "value of a known infoType is written anew"
         waiting += [child.value for child in cmp.children(record) if isinstance(child.value, cmp.Record)]
     return ""
 
@@ -176,6 +187,9 @@ def prepare(guide: Guide) -> Check:
 
     (again, errors), other = openssl(), hazmat()
 
+    for name, data in vectors().items():
+        assert again("OSSL_CMP_MSG", data) in (data, None), f"OpenSSL writes {name} anew"
+
     def openssl_judges(data: bytes) -> Judgement:
         written = again("OSSL_CMP_MSG", data)
         return Judgement(False, reason=errors()) if written is None else Judgement(True, written != data)
@@ -186,7 +200,7 @@ def prepare(guide: Guide) -> Check:
             return "limit"
         if isinstance(message, cmp.DecodeError):
             takes = OPENSSL_TAKES if name == "openssl" else HAZMAT_SKIPS
-            return reason(STRICTER, message.problem) or reason(takes, message.path)
+            return reason(STRICTER, message.problem) or reason(takes, f"{message.path}: {message.problem}")
         if not theirs.accepts:
             return reason(OPENSSL_REFUSES if name == "openssl" else HAZMAT_REFUSES, theirs.reason)
         return rewritten_part(cmp, again, message) if name == "openssl" else ""
