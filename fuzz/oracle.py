@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fuzz import instrumented
-from fuzz._guide import Guide
+from fuzz._guide import Guide, refusal
 from fuzz._harness import Check, Floors, Target, run, vectors
 
 STRICTER = {
@@ -25,7 +25,7 @@ STRICTER = {
     "long tag": r"tag number is not in its shortest form|tag 0x(1f|3f|5f|7f|9f|bf|df|ff)",
     "tag 0 within a value": r"tag 0 is reserved",
     "constructed string": r"constructed form",
-    "primitive SEQUENCE OF": r"SEQUENCE in primitive form|SET in primitive form",
+    "primitive SEQUENCE OF": r"(SEQUENCE|SET|tag \[\d+\]) in primitive form|fits tag \[\d+\] here; [89]",
     "form of a value of any type": r"is not the DER form of its type",
     "value of DEFAULT": r"holds its DEFAULT",
     "SIZE": r"elements? where|its SIZE|characters? where|octets? where",
@@ -70,7 +70,7 @@ HAZMAT_SKIPS = {
     "encrypted values are raw": r"encrypted|private_key|enveloped_data",
     "values of unions are raw": r"\.value:|info_value|parameters|pkiconf|poposk|controls|reg_info",
 }
-"""Paths (and words) of our errors that the declarations for hazmat.asn1 do not enter (benchmarks/peers/hazmat_types.py)."""
+"""Our errors where the declarations for hazmat.asn1 do not enter (benchmarks/peers/hazmat_types.py)."""
 
 HAZMAT_REFUSES = {
     "alternatives that are not declared": r"could not find matching variant",
@@ -155,9 +155,9 @@ def rewritten_part(cmp: Any, again: Any, message: Any) -> str:
             kind = "X509_CRL"
         if kind and again(kind, record.der) != record.der:
             return f"{kind} is written anew"
-        if isinstance(record, cmp.InfoTypeAndValue) and isinstance(record.info_value, cmp.TLV):
-            if record.info_type.startswith(INFO_TYPES):
-                return "value of a known infoType is written anew"
+        known = isinstance(record, cmp.InfoTypeAndValue) and record.info_type.startswith(INFO_TYPES)
+        if known and isinstance(record.info_value, cmp.TLV):
+            return "value of a known infoType is written anew"
         waiting += [child.value for child in cmp.children(record) if isinstance(child.value, cmp.Record)]
     return ""
 
@@ -194,13 +194,14 @@ def prepare(guide: Guide) -> Check:
         written = again("OSSL_CMP_MSG", data)
         return Judgement(False, reason=errors()) if written is None else Judgement(True, written != data)
 
-    def why(name: str, message: Any, theirs: Judgement) -> str:
+    def why(name: str, data: bytes, message: Any, theirs: Judgement) -> str:
         """The reason for a difference."""
         if isinstance(message, cmp.LimitExceeded):
             return "limit"
         if isinstance(message, cmp.DecodeError):
             takes = OPENSSL_TAKES if name == "openssl" else HAZMAT_SKIPS
-            return reason(STRICTER, message.problem) or reason(takes, f"{message.path}: {message.problem}")
+            problem = f"{message.path}: {message.problem}; {data[message.offset : message.offset + 1].hex()}"
+            return reason(STRICTER, problem) or reason(takes, problem)
         if not theirs.accepts:
             return reason(OPENSSL_REFUSES if name == "openssl" else HAZMAT_REFUSES, theirs.reason)
         return rewritten_part(cmp, again, message) if name == "openssl" else ""
@@ -210,14 +211,16 @@ def prepare(guide: Guide) -> Check:
             message: Any = cmp.decode(data)
         except cmp.DecodeError as error:
             message = error
+            refusal(guide, error.path, error.problem)
         ours = isinstance(message, cmp.Record)
         for name, judge in (("openssl", openssl_judges), ("hazmat", other)):
             if judge is None:
                 continue
             theirs = judge(data)
+            guide.count((name, ours, theirs.reason[:60]))
             if ours is theirs.accepts and not (ours and theirs.rewrites):
                 continue
-            found = why(name, message, theirs)
+            found = why(name, data, message, theirs)
             assert found, f"{name}: {theirs}; we: {message!r}"
             guide.count((name, found, ours))
         return ours
@@ -225,7 +228,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("oracle", prepare, Floors(per_second=20, coverage=50))
+TARGET = Target("oracle", prepare, Floors(per_second=20, coverage=300))
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))
