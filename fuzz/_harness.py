@@ -30,6 +30,10 @@ FUZZ = ROOT / "fuzz"
 VECTORS = sorted(ROOT.joinpath("tests/vectors").glob("*.der"))
 LASTING = ROOT / "build/fuzz"
 """Where the inputs that campaigns found stay, by target."""
+CRASHES = LASTING / "crashes"
+"""Where inputs are written that broke an invariant."""
+NATIVE = ("decode", "structured")
+"""Targets of the instrumented engine; the others, whose own work is in Python, run with the one that is installed."""
 DICTIONARY = FUZZ / "cmp.dict"
 LONGEST_INPUT = 20_000
 SECONDS = 60
@@ -79,8 +83,6 @@ class Target:
     """Inputs that have to be accepted, before anything is fuzzed."""
     others: Callable[[], Mapping[str, bytes]] = dict
     """Further inputs to begin with, accepted or not."""
-    native: bool = False
-    """Whether it makes sense with the instrumented engine only."""
     refuses_more: bool = True
     """Whether an octet behind a seed makes it refused: shows that "accepted" means something."""
 
@@ -106,7 +108,7 @@ def run(target: Target) -> int:
     if os.environ.get("CMPCODEC_ENGINE") != "cython":
         print(f"{target.name}: set CMPCODEC_ENGINE=cython; nothing else is worth fuzzing", file=sys.stderr)
         return 2
-    if target.native and instrumented.folder() is None:
+    if target.name in NATIVE and instrumented.folder() is None:
         print(f"{target.name}: needs the instrumented engine; see fuzz/README.md", file=sys.stderr)
         return 2
     arguments = sys.argv[1:]
@@ -131,7 +133,7 @@ def run(target: Target) -> int:
 def _defaults(target: Target, options: list[str]) -> list[str]:
     flags = {
         f"-max_len={LONGEST_INPUT}",
-        f"-artifact_prefix={ROOT}/{target.name}-",
+        f"-artifact_prefix={CRASHES}/{target.name}-",
         "-timeout=5",
         "-rss_limit_mb=2048",
         "-reduce_inputs=0",
@@ -173,6 +175,7 @@ class _Said:
 def _watch(target: Target, arguments: list[str], tally: Path, judge: bool) -> int:
     """Run the child, show what it prints, judge it by its numbers unless it only repeats an input."""
     tally.write_bytes(bytes(8 * len(_CELLS)))
+    CRASHES.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {_TALLY: str(tally), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-P", str(FUZZ / f"{target.name}.py"), *arguments]
@@ -186,7 +189,7 @@ def _watch(target: Target, arguments: list[str], tally: Path, judge: bool) -> in
         except KeyboardInterrupt:
             child.wait()
     if child.returncode:
-        print(f"{target.name}: FAILED with exit code {child.returncode}; the input is in {ROOT}", file=sys.stderr)
+        print(f"{target.name}: FAILED with exit code {child.returncode}; the input is in {CRASHES}", file=sys.stderr)
         return 1
     return _judge(target, arguments, tally, said) if judge else 0
 
@@ -230,7 +233,7 @@ def _fuzz(target: Target) -> None:
     assert cmpcodec.engine == "cython", "this would fuzz the Python engine"
     fast = sys.modules[_engine.View.__module__]
     assert fast.__name__ == "cmpcodec._engine.fast"
-    if target.native or instrumented.folder() is not None:
+    if target.name in NATIVE or instrumented.folder() is not None:
         instrumented.check(fast)
     originals = list(target.all_seeds().values())
     donors = sorted({part for data in originals for part in _parts(data)}) or originals

@@ -135,13 +135,14 @@ def _wrap(data: bytes, series: Series, which: int, random: Random, donors: Seque
 
 
 def _nest(data: bytes, series: Series, which: int, random: Random, donors: Sequence[bytes]) -> tuple[int, int, bytes]:
-    """Put the whole series into itself: what is recursive gets deeper."""
+    """Put the whole series in place of one of its TLVs, again and again: what is recursive gets deep."""
     one = series[which]
-    whole = data[series[0].start : series[-1].end]
-    for _ in range(random.choice((1, 2, 8))):
-        header = data[one.start : one.length]
-        whole = header + length_octets(len(whole)) + whole
-    return one.start, one.end, whole
+    header, inner = data[one.start : one.length], data[one.start : one.end]
+    before, after = data[series[0].start : one.start], data[one.end : series[-1].end]
+    for _ in range(random.choice((1, 2, 8, 30))):
+        size = len(before) + len(inner) + len(after)
+        inner = header + length_octets(size) + before + inner + after
+    return one.start, one.end, inner
 
 
 def _unwrap(data: bytes, series: Series, which: int, random: Random, donors: Sequence[bytes]) -> tuple[int, int, bytes]:

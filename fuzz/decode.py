@@ -13,11 +13,17 @@ import zlib
 from typing import Any
 
 from fuzz import instrumented
+from fuzz._edges import edges
 from fuzz._guide import Guide, components, refusal
-from fuzz._harness import Check, Floors, Target, run
+from fuzz._harness import Check, Floors, Target, run, vectors
 
 NANOSECONDS, PER_OCTET = 30_000_000, 3_000
 """CPU time that a decode may take; usual, with sanitizers, is a thousandth of that."""
+
+
+def seeds() -> dict[str, bytes]:
+    """The vectors, and what stands at the limits."""
+    return vectors() | edges()
 
 
 def prepare(guide: Guide) -> Check:
@@ -29,9 +35,10 @@ def prepare(guide: Guide) -> Check:
 
     def read(message: Any, thoroughly: bool) -> None:
         """Read everything, without recursion: a deep message must not be this function's problem."""
-        unread = [(message, 1)]
+        unread, reached = [(message, 1)], 0
         while unread:
             record, depth = unread.pop()
+            reached = max(reached, depth)
             assert depth <= deepest
             der, found = record.der, cmpcodec.children(record)
             assert type(der) is bytes
@@ -55,6 +62,7 @@ def prepare(guide: Guide) -> Check:
             elif hasattr(record, "__len__"):
                 assert [child.value for child in found] == list(record)
                 assert len(found) == len(record)
+        guide.count(("depth", reached))  # a ladder: nothing else tells a deep message from a flat one
 
     def decode(data: bytes) -> Any:
         """The message or the error, within bounded CPU time. Only what is too slow three times is too slow."""
@@ -85,7 +93,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("decode", prepare, Floors(per_second=200, coverage=400), native=True)
+TARGET = Target("decode", prepare, Floors(per_second=200, coverage=400), seeds=seeds)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))

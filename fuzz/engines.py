@@ -12,8 +12,9 @@ import zlib
 from typing import Any
 
 from fuzz import instrumented
+from fuzz._edges import edges
 from fuzz._guide import Guide, components, refusal
-from fuzz._harness import Check, Floors, Target, run
+from fuzz._harness import Check, Floors, Target, run, vectors
 
 VARIANTS: tuple[tuple[tuple[Any, ...], tuple[str, ...]], ...] = (
     ((), ()),
@@ -23,6 +24,11 @@ VARIANTS: tuple[tuple[tuple[Any, ...], tuple[str, ...]], ...] = (
 )
 """Limits and leniencies to decode with, before the default ones. The checksum of an input chooses, so that it can be
 repeated."""
+
+
+def seeds() -> dict[str, bytes]:
+    """The vectors, and what stands at the limits."""
+    return vectors() | edges()
 
 
 def prepare(guide: Guide) -> Check:
@@ -59,7 +65,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("engines", prepare, Floors(per_second=20, coverage=700, modules=15))
+TARGET = Target("engines", prepare, Floors(per_second=20, coverage=700, modules=15), seeds=seeds)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))
