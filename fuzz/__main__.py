@@ -19,15 +19,15 @@ from fuzz._harness import CRASHES, FUZZ, LASTING, NATIVE, ROOT
 
 TARGETS = sorted(file.stem for file in FUZZ.glob("[!_]*.py") if file.stem != "instrumented")
 SHORT = {
-    "cli": 6_000,
-    "client": 4_000,
-    "decode": 60_000,
-    "engines": 20_000,
-    "http": 8_000,
-    "oracle": 60_000,
-    "protection": 60_000,
-    "server": 6_000,
-    "structured": 6_000,
+    "cli": 12_000,
+    "client": 10_000,
+    "decode": 150_000,
+    "engines": 40_000,
+    "http": 20_000,
+    "oracle": 120_000,
+    "protection": 200_000,
+    "server": 12_000,
+    "structured": 12_000,
 }
 """Executions of a short campaign, seeds included: some ten seconds each."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.mutations import tlv
 
 _AROUND = 4
-"""Levels that are not parameters of parameters: three around protectionAlg, and the OID in the innermost.
+"""Levels that are not parameters of parameters: three around protectionAlg, and the OID in the innermost."""
 
 
 def edges() -> dict[str, bytes]:
