@@ -16,22 +16,22 @@ def edges() -> dict[str, bytes]:
     import cmpcodec as cmp
     from cmpcodec import oids
 
-    message = cmp.decode(_example())
     mgf1 = cmp.AlgorithmIdentifier(algorithm=oids.ID_MGF1).der[2:]
     algorithm = tlv(0x30, mgf1)
     for _ in range(cmp.Limits().max_depth - _AROUND):
         algorithm = tlv(0x30, mgf1, algorithm)
-    header = message.header.replace(protection_alg=cmp.AlgorithmIdentifier.decode(algorithm))
-    deepest = cmp.PKIMessage(header=header, body=message.body).der
+    nobody = cmp.GeneralName(directory_name=cmp.Name([]))
+    header = cmp.PKIHeader(pvno=cmp.PVNO.CMP2000, sender=nobody, recipient=nobody)
+    deepest = header.replace(protection_alg=cmp.AlgorithmIdentifier.decode(algorithm))
     arcs = ".".join(["1.2", *["7"] * 127])
     long = ".".join(["1.2", *[str(2**139 + 1)] * 25])
     infos = [cmp.InfoTypeAndValue(info_type=cmp.ObjectIdentifier(oid)) for oid in (arcs, long)]
-    text = cmp.PKIFreeText(["a"] * 32)
-    most = message.header.replace(free_text=text)
+    confirmation = cmp.PKIBody(pkiconf=cmp.PKIConfirmContent())
+    most = header.replace(free_text=cmp.PKIFreeText(["a"] * 32))
     return {
-        "deepest": deepest,
-        "longest OIDs": cmp.PKIMessage(header=message.header, body=cmp.PKIBody(genm=infos)).der,
-        "most elements": cmp.PKIMessage(header=most, body=message.body).der,
+        "deepest": cmp.PKIMessage(header=deepest, body=confirmation).der,
+        "longest OIDs": cmp.PKIMessage(header=header, body=cmp.PKIBody(genm=infos)).der,
+        "most elements": cmp.PKIMessage(header=most, body=confirmation).der,
     }
 
 
@@ -47,9 +47,3 @@ def depth(message: object) -> int:
         below = level + (not isinstance(record, Choice))  # a CHOICE is no TLV of its own
         unread += [(child.value, below) for child in cmp.children(record) if isinstance(child.value, cmp.Record)]
     return reached
-
-
-def _example() -> bytes:
-    from fuzz._harness import vectors
-
-    return vectors()["ir-pbm.1-ir.der"]

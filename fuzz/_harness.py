@@ -81,6 +81,8 @@ class Target:
     floors: Floors
     seeds: Callable[[], Mapping[str, bytes]] = vectors
     """Inputs that have to be accepted, before anything is fuzzed."""
+    edges: Callable[[], Mapping[str, bytes]] = dict
+    """Those that stand at a limit, accepted too: what is beyond is near, so they are mutated more often."""
     others: Callable[[], Mapping[str, bytes]] = dict
     """Further inputs to begin with, accepted or not."""
     refuses_more: bool = True
@@ -88,12 +90,12 @@ class Target:
 
     def all_seeds(self) -> dict[str, bytes]:
         """Everything that a campaign begins with."""
-        return {**self.seeds(), **self.others(), **kept(self.name), **findings(self.name)}
+        return {**self.seeds(), **self.edges(), **self.others(), **kept(self.name), **findings(self.name)}
 
     def checked(self, guide: Guide | None = None) -> Check:
         """The function, after it has shown what it can tell apart."""
         check = self.prepare(guide or Blind())
-        seeds = self.seeds()
+        seeds = {**self.seeds(), **self.edges()}
         assert seeds
         for name, data in seeds.items():
             assert check(data), f"seed {name} is not accepted"
@@ -236,6 +238,7 @@ def _fuzz(target: Target) -> None:
     if target.name in NATIVE or instrumented.folder() is not None:
         instrumented.check(fast)
     originals = list(target.all_seeds().values())
+    edges = list(target.edges().values())
     donors = sorted({part for data in originals for part in _parts(data)}) or originals
     tally = _open_tally()
 
@@ -248,7 +251,9 @@ def _fuzz(target: Target) -> None:
         random = Random(seed)
         way = random.random()
         if way < 0.7:
-            spoilt = mutant(random.choice(originals) if way < 0.1 else data, random, donors)
+            if way < 0.1:
+                data = random.choice(edges if edges and way < 0.05 else originals)
+            spoilt = mutant(data, random, donors)
             if len(spoilt) <= longest:
                 return spoilt
         changed: bytes = atheris.Mutate(data, longest)

@@ -152,7 +152,7 @@ def _unwrap(data: bytes, series: Series, which: int, random: Random, donors: Seq
 
 _CHANGES: tuple[Change, ...] = (
     _tag, _tag, _content, _content, _content, _content, _length, _delete, _delete, _repeat, _order, _splice, _splice,
-    _splice, _wrap, _nest, _unwrap, _large,
+    _splice, _wrap, _nest, _nest, _unwrap, _large,
 )  # fmt: skip
 
 
@@ -164,6 +164,8 @@ def descend(data: bytes, random: Random) -> tuple[list[Place], list[Place], int]
         return None
     while True:
         which = random.randrange(len(series))
+        if not data[series[which].start] & 0x20 and random.random() < 0.5:  # a second chance to get deeper
+            which = random.randrange(len(series))
         one = series[which]
         first = data[one.start]
         if not (first & 0x20 or first in (0x03, 0x04)) or len(around) > _DEEPEST or random.random() < 0.12:

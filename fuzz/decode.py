@@ -15,15 +15,10 @@ from typing import Any
 from fuzz import instrumented
 from fuzz._edges import edges
 from fuzz._guide import Guide, components, refusal
-from fuzz._harness import Check, Floors, Target, run, vectors
+from fuzz._harness import Check, Floors, Target, run
 
 NANOSECONDS, PER_OCTET = 30_000_000, 3_000
 """CPU time that a decode may take; usual, with sanitizers, is a thousandth of that."""
-
-
-def seeds() -> dict[str, bytes]:
-    """The vectors, and what stands at the limits."""
-    return vectors() | edges()
 
 
 def prepare(guide: Guide) -> Check:
@@ -93,7 +88,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("decode", prepare, Floors(per_second=200, coverage=400), seeds=seeds)
+TARGET = Target("decode", prepare, Floors(per_second=200, coverage=400), edges=edges)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))

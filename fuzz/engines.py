@@ -14,7 +14,7 @@ from typing import Any
 from fuzz import instrumented
 from fuzz._edges import edges
 from fuzz._guide import Guide, components, refusal
-from fuzz._harness import Check, Floors, Target, run, vectors
+from fuzz._harness import Check, Floors, Target, run
 
 VARIANTS: tuple[tuple[tuple[Any, ...], tuple[str, ...]], ...] = (
     ((), ()),
@@ -24,11 +24,6 @@ VARIANTS: tuple[tuple[tuple[Any, ...], tuple[str, ...]], ...] = (
 )
 """Limits and leniencies to decode with, before the default ones. The checksum of an input chooses, so that it can be
 repeated."""
-
-
-def seeds() -> dict[str, bytes]:
-    """The vectors, and what stands at the limits."""
-    return vectors() | edges()
 
 
 def prepare(guide: Guide) -> Check:
@@ -65,7 +60,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("engines", prepare, Floors(per_second=20, coverage=700, modules=15), seeds=seeds)
+TARGET = Target("engines", prepare, Floors(per_second=20, coverage=700, modules=15), edges=edges)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))
