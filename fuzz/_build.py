@@ -28,7 +28,7 @@ def clang() -> str:
         if found and "clang" in subprocess.run([found, "--version"], capture_output=True, text=True).stdout:
             return found
     raise BuildError(
-        "the instrumented engine takes clang, which is not there; on Debian: apt-get install clang\n"
+        "the instrumented engine takes clang, which is not there; on Debian: apt-get install clang libclang-rt-dev\n"
         "(`./dev fuzz --install-tools` does that, as root or by sudo)"
     )
 
