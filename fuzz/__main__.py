@@ -14,7 +14,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fuzz import _build, _corpus, _coverage, _planted
+from fuzz import _build, _corpus, _planted
 from fuzz._harness import CRASHES, FUZZ, LASTING, NATIVE, ROOT
 
 TARGETS = sorted(file.stem for file in FUZZ.glob("[!_]*.py") if file.stem != "instrumented")
@@ -84,7 +84,7 @@ def short(targets: list[str]) -> int:
 
 def main(arguments: list[str]) -> int:
     """Read the command line and do it."""
-    parser = argparse.ArgumentParser("fuzz", usage=__doc__ and None, allow_abbrev=False, description=__doc__)
+    parser = argparse.ArgumentParser("fuzz", allow_abbrev=False, description=__doc__)
     verbs = parser.add_mutually_exclusive_group()
     verbs.add_argument(
         "--short", action="store_true", help="every target (or those named) for a fixed number of executions"
@@ -96,7 +96,6 @@ def main(arguments: list[str]) -> int:
     verbs.add_argument("--replay", action="store_true", help="seeds and findings of TARGET... again, without atheris")
     verbs.add_argument("--minimise", action="store_true", help="TARGET...: what campaigns found becomes fuzz/corpus")
     verbs.add_argument("--dictionary", action="store_true", help="write fuzz/cmp.dict anew, from the schema")
-    verbs.add_argument("--coverage", action="store_true", help="what the corpus alone reaches, to docs/fuzzing.json")
     parser.add_argument("words", nargs="*", help="[TARGET...] [SECONDS]: fuzz them, or all of them, 60 seconds each")
     known, options = parser.parse_known_args(arguments)
     words: list[str] = known.words
@@ -107,8 +106,6 @@ def main(arguments: list[str]) -> int:
             return _corpus.keep(words[0], words[1:])
         if known.dictionary:
             return _corpus.write_dictionary()
-        if known.coverage:
-            return _coverage.run(TARGETS)
         seconds = words.pop() if words and words[-1].isdigit() else "60"
         if unknown := sorted(set(words) - set(TARGETS)):
             raise _build.BuildError(f"no fuzz target is called {', '.join(unknown)}; there are: {', '.join(TARGETS)}")
