@@ -200,14 +200,24 @@ def _judge(target: Target, arguments: list[str], tally: Path, said: _Said) -> in
     executions, accepted, mutations = memoryview(tally.read_bytes()).cast("Q")
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = usage.ru_utime + usage.ru_stime
-    floors, native = target.floors, instrumented.folder() is not None
-    least = max(_number(arguments, "-runs"), floors.per_second * _number(arguments, "-max_total_time"))
+    native = instrumented.folder() is not None
     print(
         f"{target.name}: {executions} executions in {seconds:.0f} CPU-seconds ({executions / seconds:.0f} each), "
         f"{accepted} inputs accepted, {mutations} mutations of ours; {said.coverage} edges and places, "
         f"{len(said.python)} modules of Python" + (f", {said.native} counters in C" if native else "")
     )
-    shortfalls = [
+    found = shortfalls(target, arguments, (executions, accepted, mutations), said)
+    for text in found:
+        print(f"{target.name}: FAILED: {text}", file=sys.stderr)
+    return 1 if found else 0
+
+
+def shortfalls(target: Target, arguments: list[str], tally: tuple[int, int, int], said: _Said) -> list[str]:
+    """In what a campaign falls short: what a harness that does nothing would not reach."""
+    executions, accepted, mutations = tally
+    floors, native = target.floors, instrumented.folder() is not None
+    least = max(_number(arguments, "-runs"), floors.per_second * _number(arguments, "-max_total_time"))
+    return [
         text
         for text, fine in (
             (f"fewer than {least} executions", executions >= least),
@@ -219,9 +229,6 @@ def _judge(target: Target, arguments: list[str], tally: Path, said: _Said) -> in
         )
         if not fine
     ]
-    for text in shortfalls:
-        print(f"{target.name}: FAILED: {text}", file=sys.stderr)
-    return 1 if shortfalls else 0
 
 
 def _fuzz(target: Target) -> None:

@@ -123,7 +123,7 @@ def prepare(guide: Guide) -> Check:
 TARGET = Target(
     "cli",
     prepare,
-    Floors(per_second=5, coverage=700, modules=15),
+    Floors(per_second=5, coverage=900, modules=15),
     seeds=seeds,
     others=others,
     refuses_more=False,

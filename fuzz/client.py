@@ -261,7 +261,7 @@ def prepare(guide: Guide) -> Check:
 TARGET = Target(
     "client",
     prepare,
-    Floors(per_second=5, coverage=700, modules=15),
+    Floors(per_second=5, coverage=600, modules=15),
     seeds=seeds,
     others=others,
     refuses_more=False,

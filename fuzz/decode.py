@@ -88,7 +88,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("decode", prepare, Floors(per_second=200, coverage=400), edges=edges)
+TARGET = Target("decode", prepare, Floors(per_second=200, coverage=1000), edges=edges)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))

@@ -60,7 +60,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("engines", prepare, Floors(per_second=20, coverage=700, modules=15), edges=edges)
+TARGET = Target("engines", prepare, Floors(per_second=20, coverage=1000, modules=15), edges=edges)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))

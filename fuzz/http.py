@@ -220,7 +220,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("http", prepare, Floors(per_second=50, coverage=500, modules=15), seeds=seeds, refuses_more=False)
+TARGET = Target("http", prepare, Floors(per_second=50, coverage=700, modules=15), seeds=seeds, refuses_more=False)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))

@@ -229,7 +229,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("oracle", prepare, Floors(per_second=20, coverage=300))
+TARGET = Target("oracle", prepare, Floors(per_second=20, coverage=700))
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))

@@ -174,7 +174,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("protection", prepare, Floors(per_second=20, coverage=500, modules=15), seeds=seeds)
+TARGET = Target("protection", prepare, Floors(per_second=20, coverage=700, modules=15), seeds=seeds)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))

@@ -352,7 +352,7 @@ def prepare(guide: Guide) -> Check:
 TARGET = Target(
     "server",
     prepare,
-    Floors(per_second=5, coverage=800, modules=15),
+    Floors(per_second=5, coverage=1100, modules=15),
     seeds=seeds,
     others=others,
     refuses_more=False,

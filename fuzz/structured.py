@@ -61,7 +61,7 @@ def prepare(guide: Guide) -> Check:
     return check
 
 
-TARGET = Target("structured", prepare, Floors(per_second=50, coverage=1000), seeds=seeds, refuses_more=False)
+TARGET = Target("structured", prepare, Floors(per_second=50, coverage=1300), seeds=seeds, refuses_more=False)
 
 if __name__ == "__main__":
     sys.exit(run(TARGET))
