@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 import cmpcodec
 from cmpcodec import TLV, BitString, EncodeError, GeneralName, Name, Null, ObjectIdentifier, PKIFreeText, PKIStatusInfo
+from cmpcodec.asn1 import Sequence
 from tests import strategies
 from tests.agreement import read, rebuild
 from tests.engines import running
@@ -159,8 +160,30 @@ def test_every_type_can_be_made_and_read(key: str) -> None:
         assert again == record
         assert read(ENGINE, again) == read(ENGINE, record)
         assert rebuild(ENGINE, again).der == record.der
-        if hasattr(record, "replace"):
-            assert again.replace() == record
+
+    check()
+
+
+@pytest.mark.parametrize("key", sorted(key for key in TYPES if issubclass(TYPES[key], Sequence)))
+def test_replace_does_what_the_constructor_does(key: str) -> None:
+    cls = TYPES[key]
+
+    def outcome(make: Callable[..., Any], components: dict[str, Any]) -> Any:
+        try:
+            return make(**components).der
+        except (EncodeError, TypeError) as error:
+            return type(error), str(error)
+
+    @settings(derandomize=True, deadline=None, database=None, max_examples=10, suppress_health_check=list(HealthCheck))
+    @given(strategies.records(cls), strategies.records(cls))
+    def check(record: Any, other: Any) -> None:
+        kept = {name: getattr(record, name) for name in cls._component_names}
+        for one in (record, cls.decode(record.der)):
+            assert one.replace() == record
+            for name in kept:
+                for value in (getattr(other, name), None):
+                    change = {name: value}
+                    assert outcome(one.replace, change) == outcome(cls, kept | change)
 
     check()
 

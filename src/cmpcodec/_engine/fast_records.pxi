@@ -251,6 +251,37 @@ cdef class View:
         self.values[place] = <PyObject*>value
         return value
 
+    def _replaced(self, dict components):
+        """A SEQUENCE like this one, but for these components."""
+        cdef PyObject* values[MAX_PARTS]
+        cdef Node* node = self._look()
+        cdef const COp* op = OPS[node.op]
+        cdef PyObject* key
+        cdef PyObject* value
+        cdef Py_ssize_t at = 0
+        cdef uint32_t present = node.count
+        cdef int k
+        cdef bytes der = None
+        cdef View view
+        for k in range(op.size):
+            if present >> k & 1:    # a view of its own holds each value that it made
+                kept = self._kept(node, op, k, op.size)
+                values[k] = <PyObject*>kept
+        k = -1
+        while PyDict_Next(<PyObject*>components, &at, &key, &value):
+            k = _number_of(op, key, k)
+            if k == MAX_PARTS:
+                break
+            values[k] = value
+            present = present & ~(<uint32_t>1 << k) | <uint32_t>(value != <PyObject*>None) << k
+        else:
+            der = _encoded(OPS[node.op], values, present, NULL)
+        if der is None:     # the constructor explains
+            return type(self)(**({name: getattr(self, name) for name in type(self)._component_names} | components))
+        view = _new(type(self), View, ())
+        view.raw = der
+        return view
+
     def _choice(self):
         """Name and value of the alternative that a CHOICE holds."""
         cdef Node* node = self._look()

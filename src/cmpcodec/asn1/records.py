@@ -86,8 +86,7 @@ class Sequence(Record):
 
     def replace(self, **components: Any) -> Self:
         """A new record with these components exchanged; None takes one away. Raises EncodeError or TypeError."""
-        kept = {name: getattr(self, name) for name in type(self)._component_names}
-        return type(self)(**(kept | components))
+        return self._replaced(components)
 
     def __repr__(self) -> str:
         shown = (f"{child.name}={_shown(child.value)}" for child in children(self))

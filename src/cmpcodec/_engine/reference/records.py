@@ -60,6 +60,7 @@ class View:
     __slots__ = ("_node", "_source", "_values")
 
     _op: ClassVar[Any] = None
+    _component_names: ClassVar[tuple[str, ...]]
     if TYPE_CHECKING:  # because the schema language looks up the annotations of a record class
         _node: Place | None
         _source: _Source
@@ -153,6 +154,11 @@ class View:
             return grow(opened, source.data, start, end, source.limits, source.allow, depth - 1, nest)
         except Refused:
             return child
+
+    def _replaced(self, components: dict[str, Any]) -> Self:
+        """A SEQUENCE like this one, but for these components."""
+        kept = {name: getattr(self, name) for name in self._component_names}
+        return type(self)(**(kept | components))
 
     def _choice(self) -> tuple[str, Any]:
         """Name and value of the alternative that a CHOICE holds."""
