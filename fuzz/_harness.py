@@ -235,6 +235,7 @@ def _fuzz(target: Target) -> None:
     """The child: does not return."""
     import atheris
 
+    instrumented.import_plainly(ROOT / "src")
     check = target.checked(Atheris())
     import cmpcodec
     from cmpcodec import _engine
