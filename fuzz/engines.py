@@ -1,3 +1,4 @@
+#!/usr/bin/env -S python3 -P
 """Invariant: whatever the bytes, limits and leniencies, both engines accept or both refuse; the errors are alike in
 class, path, problem and offset, the records in every value, place and byte, and constructors make the same bytes again.
 
@@ -10,7 +11,10 @@ import sys
 import zlib
 from typing import Any
 
-from fuzz._harness import Check, Floors, Places, run
+from fuzz import instrumented
+from fuzz._edges import edges
+from fuzz._guide import Guide, components, refusal
+from fuzz._harness import Check, Floors, Target, run
 
 VARIANTS: tuple[tuple[tuple[Any, ...], tuple[str, ...]], ...] = (
     ((), ()),
@@ -22,23 +26,23 @@ VARIANTS: tuple[tuple[tuple[Any, ...], tuple[str, ...]], ...] = (
 repeated."""
 
 
-def prepare() -> Check:
-    import atheris
-
+def prepare(guide: Guide) -> Check:
+    instrumented.install()
     from tests.agreement import Pair
     from tests.engines import engine, running
 
     fast = running()
-    with atheris.instrument_imports(include=["cmpcodec"]):
-        slow = engine("python")
+    with guide.instrument():
+        slow = engine("python" if fast.name == "cython" else "cython")
+    fast, slow = (fast, slow) if fast.name == "cython" else (slow, fast)
     for one, name, module in ((fast, "cython", "fast"), (slow, "python", "reference.records")):
         assert one.package.engine == one.name == name
         assert one.types["cmp.PKIMessage"].__mro__[-2].__module__ == f"cmpcodec._engine.{module}"
-    pair, places, package = Pair(fast, slow), Places(), fast.package
+    pair, package = Pair(fast, slow), fast.package
 
     def count(record: Any) -> None:
         found = package.children(record)
-        places.record(record, found)
+        components(guide, record, found)
         for child in found:
             if isinstance(child.value, package.Record):
                 count(child.value)
@@ -50,11 +54,13 @@ def prepare() -> Check:
         try:
             count(package.decode(data))
         except package.DecodeError as error:
-            places.refusal(error.path, error.problem)
+            refusal(guide, error.path, error.problem)
         return pair.decode("cmp.PKIMessage", data)
 
     return check
 
 
+TARGET = Target("engines", prepare, Floors(per_second=20, coverage=1000, modules=15), edges=edges)
+
 if __name__ == "__main__":
-    sys.exit(run("fuzz.engines", prepare, Floors(per_second=20, coverage=700, modules=15)))
+    sys.exit(run(TARGET))

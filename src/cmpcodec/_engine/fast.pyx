@@ -5,6 +5,7 @@
 It says yes or no; the reference engine finds the words for a no. It executes op tables and knows no ASN.1 type by
 name. The parts, in the order of a message's life:
 
+    fast_fence.pxi    what sanitized builds watch besides
     fast_table.pxi    the op table as C structures
     fast_leaves.pxi   primitive contents: check them, read them
     fast_tree.pxi     DER -> checked nodes, without recursion
@@ -75,6 +76,7 @@ Child = _explained.Child
 
 import_datetime()
 
+include "fast_fence.pxi"
 include "fast_table.pxi"
 include "fast_leaves.pxi"
 include "fast_tree.pxi"

@@ -329,6 +329,7 @@ cdef int _put_any(Buffer* b, COp* op, bytes der) except -1:
         return UNFIT
     _limit(&g, UNLIMITED, ())
     g.data = <const uint8_t*>PyBytes_AS_STRING(der)
+    g.size = PyBytes_GET_SIZE(der)
     verdict = _grow(&g, &op.root, 0, <uint32_t>PyBytes_GET_SIZE(der), 0, 0)
     _release(&g)
     if verdict != FINE:

@@ -7,11 +7,23 @@ cdef inline object _value(View owner, const Node* node):
     cdef uint32_t content
     if op.cls == NULL:
         content = node.start + node.header
+        if SANITIZED:
+            return _read_fenced(op, owner.source, content, node.end)
         return op.read(op, owner.source.octets + content, node.end - content)
     view = _new(<object>op.cls, View, ())
     view.source = owner.source
     view.node = <Node*>node
     return view
+
+
+cdef object _read_fenced(COp* op, Source source, uint32_t content, uint32_t end):
+    # Read a value while all behind it is out of reach.
+    cdef size_t behind = PyBytes_GET_SIZE(source.data) + 1 - end
+    _fence(source.octets + end, behind)
+    try:
+        return op.read(op, source.octets + content, end - content)
+    finally:
+        _open(source.octets + end, behind)
 
 
 cdef object _opened(View owner, const Node* node, const CPart* place, object oid):
@@ -22,6 +34,7 @@ cdef object _opened(View owner, const Node* node, const CPart* place, object oid
     if op == NULL:
         return _value(owner, node)
     g.data = owner.source.octets
+    g.size = PyBytes_GET_SIZE(owner.source.data)
     g.bounds = owner.source.bounds
     verdict = _grow(&g, &op.root, node.start, node.end, node.depth - 1, node.nest)
     try:

@@ -113,6 +113,7 @@ cdef Source _parse(COp* op, bytes data, object limits, object allow):
         verdict = LIMITED
     else:
         g.data = <const uint8_t*>PyBytes_AS_STRING(data)
+        g.size = <size_t>size
         verdict = _grow(&g, &op.root, 0, <uint32_t>size, 0, 0)
     if verdict != FINE:
         _release(&g)
@@ -330,7 +331,7 @@ cdef class View:
 
 cdef extern from *:
     """
-    #if defined(__SANITIZE_ADDRESS__)
+    #if CMPCODEC_SANITIZED
     #define CMPCODEC_SPARE 0
     #else
     #define CMPCODEC_SPARE 256

@@ -24,6 +24,7 @@ cdef struct Bounds:
 
 cdef struct Growth:
     const uint8_t* data
+    size_t size         # octets of the data, of which a part is worked on
     Node* nodes
     uint32_t count
     uint32_t capacity
@@ -109,6 +110,7 @@ cdef int _make_room(Growth* g) noexcept:
     g.nodes = nodes
     g.capacity = <uint32_t>capacity
     g.room = min(g.capacity, g.bounds.max_nodes)
+    _fence(&nodes[g.count], (g.capacity - g.count) * sizeof(Node))
     return FINE
 
 
@@ -175,6 +177,7 @@ cdef inline int _place(Growth* g, const CPart* part, uint32_t pos, uint32_t end,
         if nest > op.nesting and not g.bounds.trusted:
             return LIMITED
     node = &g.nodes[g.count]
+    _open(node, sizeof(Node))
     g.count += 1
     node.start = start
     node.end = stop
@@ -251,12 +254,22 @@ cdef inline int _place_children(Growth* g, uint32_t number) noexcept:
 
 cdef int _grow(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint32_t depth, uint32_t nest) noexcept:
     # Check that data[start:end] is exactly one `part`. The nodes are the caller's to free, whatever the verdict.
+    cdef int verdict
+    cdef size_t behind = g.size + 1 - end       # with the NUL that ends every bytes object
+    _fence(g.data + end, behind)
+    verdict = _grow_all(g, part, start, end, depth, nest)
+    _open(g.data + end, behind)
+    return verdict
+
+
+cdef inline int _grow_all(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint32_t depth, uint32_t nest) noexcept:
     cdef uint32_t number = 0
     cdef int verdict
     g.nodes = g.local
     g.count = 0
     g.capacity = LOCAL_NODES
     g.room = min(g.capacity, g.bounds.max_nodes)
+    _fence(g.local, sizeof(g.local))
     if start >= end or not _announces(part, g.data[start]):
         return REFUSED
     verdict = _place(g, part, start, end, depth, nest)
@@ -274,6 +287,7 @@ cdef int _grow(Growth* g, const CPart* part, uint32_t start, uint32_t end, uint3
 
 
 cdef inline void _release(Growth* g) noexcept:
+    _open(g.local, sizeof(g.local))
     if g.nodes != g.local:
         PyMem_Free(g.nodes)
         g.nodes = g.local

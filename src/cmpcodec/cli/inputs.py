@@ -92,7 +92,7 @@ def _from_text(text: str) -> list[Found]:
     if re.fullmatch(_BASE64, bare):
         try:
             octets = _base64(bare)
-        except binascii.Error:
+        except ValueError:
             octets = b""
         if octets[:1] == b"0" or (octets and end_of_value(octets, 0) == len(octets)):  # else it is prose
             return _apart(octets, "base64")
@@ -119,7 +119,7 @@ def _from_pem(text: str) -> list[Found]:
         body = re.sub(_PEM_HEADER, "", text[match.end() : end])
         try:
             octets = _base64(re.sub(r"\s", "", body))
-        except binascii.Error as error:
+        except ValueError as error:  # binascii.Error, or what is not ASCII
             raise NotRecognised(f"PEM block {len(found) + 1} is not base64: {error}") from None
         if not octets:
             raise NotRecognised(f"PEM block {len(found) + 1} is empty")

@@ -14,6 +14,7 @@ from ..asn1 import BitString
 from ..cmp import CMPCertificate, ExtraCerts, PKIHeader
 from ..pkix import AlgorithmIdentifier, Certificate, GeneralName
 from .certificates import opened
+from .keys import UNREADABLE
 from .signatures import PrivateKey, algorithm_for, digest_for, read, sign_with
 
 
@@ -42,7 +43,11 @@ class Signature:
         self._algorithm = algorithm_for(key, digest_for(key) if digest is None else digest, pss=pss)
         self._scheme = read(self._algorithm)
         own = opened(certificate)
-        if _octets(own.x509.public_key()) != _octets(key.public_key()):
+        try:
+            certified = _octets(own.x509.public_key())
+        except UNREADABLE as error:
+            raise ValueError(f"the public key of the certificate cannot be read: {error}") from None
+        if certified != _octets(key.public_key()):
             raise ValueError("the certificate is not that of the private key")
         self._key = key
         self._certificates = ExtraCerts([CMPCertificate(one.der) for one in (certificate, *chain)])
