@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 import cmpcodec as cmp
 from cmpcodec import oids
+from cmpcodec.asn1 import BitString
 from cmpcodec.authority import Delayed, create_ca
 from cmpcodec.pkix import Certificate, Name
+from cmpcodec.protection.certificates import outside
 from cmpcodec.protection.signing import Signature
 from tests.server.signing import (
     OWN,
@@ -18,6 +21,7 @@ from tests.server.signing import (
     registration_authority,
 )
 from tests.server.support import (
+    CA_CERTIFICATE,
     KEYS,
     START,
     Device,
@@ -171,3 +175,44 @@ def test_refusals_are_signed_and_macs_still_work(server: Server) -> None:
     unknown = good.replace(header=good.header.replace(protection_alg={"algorithm": "1.2.3"}))
     assert device.refused(unknown.der) == "BAD_ALG"
     assert Device(server).whole() > 0
+
+
+ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def twin(certificate: Certificate) -> Certificate:
+    """The same certificate with the other signature: who knows (r, s) by ECDSA knows (r, n - s)."""
+    signed = outside(certificate)
+    r, s = decode_dss_signature(signed.signature.data)
+    other = Certificate(signed.replace(signature=BitString(encode_dss_signature(r, ORDER_P256 - s))).der)
+    other.load().verify_directly_issued_by(CA_CERTIFICATE.load())
+    assert other.der != certificate.der
+    return other
+
+
+def with_twin(message: bytes) -> bytes:
+    """A recorded message with the twin of its signer's certificate: extraCerts are not protected."""
+    whole = cmp.decode(message)
+    first, *others = whole.extra_certs or ()
+    extra_certs = [cmp.CMPCertificate(twin(Certificate(first.der)).der), *others]
+    return whole.replace(extra_certs=extra_certs).der
+
+
+def test_another_signature_below_a_certificate_makes_no_other_party(server: Server) -> None:
+    """Revocation, replay and reflection look at what the issuer signed."""
+    device, certificate = enrolled(server)
+    device.send({"cr": [cert_request(key=KEYS[1])]})
+    assert device.answer is not None
+    replayed = server.respond(with_twin(device.last))
+    assert replayed.fail_info == cmp.PKIFailureInfo.TRANSACTION_ID_IN_USE
+
+    device = device.again()
+    assert device.refused({"genm": []}) == "BAD_REQUEST"
+    assert device.answer is not None
+    reflected = server.respond(with_twin(device.answer.der))
+    assert reflected.requester is None
+    assert reflected.text == "the message is one of this server itself"
+
+    assert Device(server).revoke(certificate.load().serial_number, 1) == ""
+    other = Signing(server, signature=Signature(KEYS[0], twin(certificate)))
+    assert other.refused({"cr": [cert_request(key=KEYS[1])]}) == "SIGNER_NOT_TRUSTED"

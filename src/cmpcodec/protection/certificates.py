@@ -65,6 +65,14 @@ def outside(certificate: Certificate) -> Signed:
     return Signed.decode(certificate.der, limits=Limits(max_size=len(certificate.der)))
 
 
+def signed_part(certificate: Certificate) -> bytes:
+    """What the issuer signed: what a certificate is told apart by where others must not be able to make it anew.
+
+    Of a signature by ECDSA anybody can make a second one. Raises DecodeError as `outside`.
+    """
+    return outside(certificate).tbs_certificate.der
+
+
 class Opened:
     """One certificate, read. Reading an attribute never fails; `public_key` and `issued` do, in words."""
 

@@ -43,12 +43,16 @@ def _speaks_for(party: Party, certificate: IssuedCertificate) -> bool:
 
 
 def check_signer(store: Store, party: Party) -> None:
-    """Refuse a party that signed with a certificate of ours that is not in force, which its path does not tell."""
+    """Refuse a party that signed with a certificate of ours that is not in force, which its path does not tell.
+
+    Issuer and serial number are what revokes it: its octets may differ, as anybody can make a second signature by ECDSA
+    of the one that is there.
+    """
     if party.certificate is None:
         return
     signer = party.certificate.load()
     found = store.certificate(signer.issuer.public_bytes(), signer.serial_number)
-    if found is None or found.der != party.certificate.der or found.status is CertificateStatus.VALID:
+    if found is None or found.status is CertificateStatus.VALID:
         return
     why = {
         CertificateStatus.UNCONFIRMED: "was never confirmed",

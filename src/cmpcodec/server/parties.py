@@ -20,6 +20,7 @@ from ..enveloping import PasswordRecipient, Recipient, recipient_for
 from ..errors import InvalidProtection, ProtectionError, UnsupportedAlgorithm, UntrustedSigner
 from ..pkix import AlgorithmIdentifier, Certificate
 from ..protection import PasswordBasedMAC, ProtectionPolicy, Protector, Signer, Verifier
+from ..protection.certificates import signed_part
 from ..protection.digests import HMACS
 from ..protection.mac import MacChecker
 from ..protection.pbm import MACS, OWFS
@@ -237,6 +238,9 @@ class SharedSecrets:
 class SigningParty:
     """A party that proved who it is by a signature: each certificate is a party of its own.
 
+    What counts of a certificate is what its issuer signed: with another signature below it, which anybody can make of
+    one by ECDSA, it is the same party, and a message that was recorded is one of the same transaction.
+
     A certificate that renews another one is a new party; whoever holds it may renew and revoke it in turn.
     """
 
@@ -244,13 +248,13 @@ class SigningParty:
 
     def __init__(self, certificate: Certificate, answers: Protector, *, is_ra: bool) -> None:
         self._certificate = certificate
-        self._identity = f"cert:{hashlib.sha256(certificate.der).hexdigest()}"
+        self._identity = f"cert:{hashlib.sha256(signed_part(certificate)).hexdigest()}"
         self._answers = answers
         self._is_ra = is_ra
 
     @property
     def identity(self) -> str:
-        """The name under which its transactions and certificates are kept: the SHA-256 of its certificate."""
+        """The name under which its transactions and certificates are kept: the SHA-256 of its TBSCertificate."""
         return self._identity
 
     @property
@@ -302,7 +306,7 @@ class SigningParties:
         if not self._trusted:
             raise ValueError("neither end_entities nor registration_authorities: nobody would be trusted")
         self.answers = answers
-        self._own = answers.certificates[0].der
+        self._own = signed_part(Certificate(answers.certificates[0].der))
 
     def __call__(self, header: PKIHeader) -> _Signing:
         """Somebody; who it is, the signature will tell."""
@@ -326,7 +330,7 @@ class SigningParties:
             raise
 
     def _foreign(self, signer: Signer) -> Signer:
-        if signer.certificate.der == self._own:
+        if signed_part(signer.certificate) == self._own:
             raise UntrustedSigner("the message is one of this server itself")
         return signer
 
