@@ -123,6 +123,10 @@ class EncapsulatedContentInfo(Sequence):
     e_content_type: ContentType
     e_content: Annotated[bytes | None, Explicit(0)] = None
 
+    def __repr__(self) -> str:
+        """Without the content, which may be a private key."""
+        return f"EncapsulatedContentInfo({self.e_content_type!r}, {'None' if self.e_content is None else '<content>'})"
+
 
 class IssuerAndSerialNumber(Sequence):
     """Names a certificate by its issuer and serial number. RFC 5652, 10.2.4."""
@@ -393,6 +397,9 @@ class OneAsymmetricKey(Sequence):
     private_key: bytes
     attributes: Annotated[Attributes | None, Implicit(0)] = None
     public_key: Annotated[BitString | None, Implicit(1)] = None
+
+    def __repr__(self) -> str:
+        return f"OneAsymmetricKey({self.private_key_algorithm!r}, <private key>)"
 
 
 class AsymmetricKeyPackage(SequenceOf[OneAsymmetricKey], size=(1, None), limit=32):

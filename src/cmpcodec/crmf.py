@@ -256,6 +256,9 @@ class PrivateKeyInfo(Sequence):
     private_key: bytes
     attributes: Annotated[Attributes | None, Implicit(0)] = None
 
+    def __repr__(self) -> str:
+        return f"PrivateKeyInfo({self.private_key_algorithm!r}, <private key>)"
+
 
 class Identifier(Choice):
     """Whose key it is; RFC 4211 leaves this CHOICE unnamed. RFC 4211, 4.2."""

@@ -166,6 +166,16 @@ def test_a_signer_that_is_trusted_itself() -> None:
         )
 
 
+def test_the_policy_holds_for_signatures_below_keys() -> None:
+    """The length of the signer's key, and the hash of its signature."""
+    short = pki.owner("short", BELOW, extensions=KGA_USAGE, own_key=rsa.generate_private_key(65537, 1024), **TIMES)
+    with pytest.raises(errors.UntrustedSigner, match="1024 bits"):
+        drive(wanting(), KeyMaker(private_key=lambda: delivered(who=short)))
+    policy = ProtectionPolicy(digests=frozenset(("sha384",)))
+    with pytest.raises(errors.UnsupportedAlgorithm, match="sha256"):
+        drive(wanting(settings=Settings(clock=lambda: NOW, policy=policy)), KeyMaker())
+
+
 def two_recipients() -> EncryptedKey:
     data = delivered().enveloped_data
     assert data is not None

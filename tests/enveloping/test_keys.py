@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmpcodec import oids
-from cmpcodec.asn1 import BitString
+from cmpcodec.asn1 import BitString, Null, SequenceOf
 from cmpcodec.cms import AsymmetricKeyPackage
-from cmpcodec.crmf import EncryptedKey, EncryptedValue, PrivateKeyInfo
+from cmpcodec.crmf import EncKeyWithID, EncryptedKey, EncryptedValue, PrivateKeyInfo
 from cmpcodec.enveloping import (
     PasswordRecipient,
     decrypt_key,
@@ -24,6 +24,7 @@ from cmpcodec.enveloping import (
     receive_key,
     recipient_for,
     sign_data,
+    verify_data,
 )
 from cmpcodec.enveloping.keys import key_record, load_key, private_key_info
 from cmpcodec.errors import CMPError, DecryptionError, InvalidProtection, UnsupportedAlgorithm
@@ -116,6 +117,38 @@ def test_a_delivery_that_was_altered() -> None:
         accepted += 1
         assert found.fits
     assert accepted < len(whole) // 4
+
+
+class RSAKey(SequenceOf[int]):
+    """RSAPrivateKey, RFC 8017, A.1.2: nine numbers."""
+
+
+def rsa_key(one: int, other: int) -> PrivateKeyInfo:
+    """A private key in perfect order, of the Mersenne primes with so many bits."""
+    p, q, e = 2**one - 1, 2**other - 1, 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    numbers = RSAKey([0, p * q, e, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p)])
+    algorithm = AlgorithmIdentifier(algorithm=oids.RSA_ENCRYPTION, parameters=Null())
+    return PrivateKeyInfo(version=0, private_key_algorithm=algorithm, private_key=numbers.der)
+
+
+@pytest.mark.parametrize("primes", [(2203, 2281), (2281, 607), (607, 2281)])
+def test_keys_that_take_long_to_read(primes: tuple[int, int]) -> None:
+    """Whoever sends a key decides for how long its factors are tested: beyond 4096 bits, or all in one factor."""
+    with pytest.raises(DecryptionError):
+        load_key(rsa_key(*primes))
+
+
+def test_nothing_decrypted_is_shown() -> None:
+    """No representation of what a private key passes through shows it."""
+    info, record = private_key_info(key("rsa")), key_record(key("rsa"))
+    package = AsymmetricKeyPackage([record])
+    data = sign_data(package.der, key("p256"), certificate("p256"), content_type=oids.ID_CT_KP_A_KEY_PACKAGE)
+    content = open_envelope(envelop(package.der, PasswordRecipient(PASSWORD, iterations=100)), PASSWORD)
+    enclosed = EncKeyWithID(private_key=info)
+    for shown in map(repr, (info, record, package, content, enclosed, verify_data(data), data)):
+        assert repr(info.private_key[100:120])[2:-1] not in shown
+        assert len(shown) < 3000
 
 
 def test_records() -> None:

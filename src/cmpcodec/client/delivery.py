@@ -72,7 +72,14 @@ def accept_key(
     _check_version(answer)
     extra = tuple(others)
     try:
-        found = receive_key(pair.private_key, central.decryption_key, certificate, certificates=extra, policy=policy)
+        found = receive_key(
+            pair.private_key,
+            central.decryption_key,
+            certificate,
+            certificates=extra,
+            policy=policy,
+            digests=policy.digests,
+        )
     except DecodeError as error:
         raise RemoteProtocolError("the certificate that came cannot be read") from error
     if found.signer is None:

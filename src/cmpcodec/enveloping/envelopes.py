@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa, x448, x25519
 from .. import oids
 from .._engine.values import ObjectIdentifier
 from ..cms import CMSVersion, EncryptedContentInfo, EnvelopedData, KEMRecipientInfo, RecipientInfo, RecipientInfos
-from ..errors import DecryptionError, UnsupportedAlgorithm
+from ..errors import DecryptionError, UnsupportedAlgorithm, counted
 from ..protection.policy import ProtectionPolicy
 from . import agreement, encapsulation, sharing, transport
 from .algorithms import Decapsulator
@@ -37,6 +37,9 @@ class Content(NamedTuple):
 
     content_type: ObjectIdentifier
     octets: bytes
+
+    def __repr__(self) -> str:
+        return f"Content({self.content_type!r}, <{counted(len(self.octets), 'octet')}>)"
 
 
 def envelop(

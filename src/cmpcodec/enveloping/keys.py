@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 from .. import oids
+from ..asn1 import Sequence
 from ..cms import AsymmetricKeyPackage, OneAsymmetricKey, SignedData, Version
 from ..crmf import EncryptedKey, PrivateKeyInfo
 from ..errors import DecodeError, DecryptionError, UnsupportedAlgorithm
@@ -38,9 +39,28 @@ _KINDS: Final = ENCRYPTION_KEYS | {
     oids.ID_ML_DSA_87,
 }
 _MAX_OCTETS: Final = 8192
-"""Longest private key that is read; one of RSA with 8192 bits has 4700 octets, and longer ones cost minutes."""
+"""Longest private key that is read."""
+_MAX_RSA_BITS: Final = 4096
+"""Longest RSA modulus of a private key that is read: whether its factors are primes is tested, which with 8192 bits
+takes ten seconds, and half a minute where one factor is much longer than the other."""
+_BALANCE: Final = 16
+"""By how many bits twice the longer factor may be longer than the modulus."""
 
 _DEFAULT_POLICY: Final = ProtectionPolicy()
+
+
+class _RSAPrivateKey(Sequence):
+    """What costs time in a private RSA key. RFC 8017, A.1.2."""
+
+    version: int
+    modulus: int
+    public_exponent: int
+    private_exponent: int
+    prime1: int
+    prime2: int
+    exponent1: int
+    exponent2: int
+    coefficient: int
 
 
 class DeliveredKey(NamedTuple):
@@ -140,9 +160,14 @@ def read_key(der: bytes) -> AnyPrivateKey:
 
 
 def load_key(info: PrivateKeyInfo | OneAsymmetricKey) -> AnyPrivateKey:
-    """The private key in a record that was decrypted; DecryptionError if it cannot be read."""
+    """The private key in a record that was decrypted; DecryptionError if it cannot be read, or not at a fair cost.
+
+    RSA keys have at most 4096 bits, and two factors of about one length.
+    """
     if info.private_key_algorithm.algorithm not in _KINDS or len(info.private_key) > _MAX_OCTETS:
         raise DecryptionError
+    if info.private_key_algorithm.algorithm == oids.RSA_ENCRYPTION:
+        _check_rsa(info.private_key)
     plain = PrivateKeyInfo(version=0, private_key_algorithm=info.private_key_algorithm, private_key=info.private_key)
     try:
         key = load_der_private_key(plain.der, None)
@@ -151,6 +176,17 @@ def load_key(info: PrivateKeyInfo | OneAsymmetricKey) -> AnyPrivateKey:
     if not isinstance(key, AnyPrivateKey):
         raise DecryptionError
     return key
+
+
+def _check_rsa(octets: bytes) -> None:
+    """Return if the key can be read without long tests of its factors; else DecryptionError."""
+    try:
+        key = _RSAPrivateKey.decode(octets)
+    except DecodeError:
+        raise DecryptionError from None
+    bits, longest = key.modulus.bit_length(), max(key.prime1.bit_length(), key.prime2.bit_length())
+    if bits > _MAX_RSA_BITS or 2 * longest > bits + _BALANCE:
+        raise DecryptionError
 
 
 def _packaged(content_type: str, octets: bytes) -> AnyPrivateKey:

@@ -31,7 +31,7 @@ from ..cms import (
     SignerInfo,
     SignerInfos,
 )
-from ..errors import DecodeError, InvalidProtection, UnsupportedAlgorithm
+from ..errors import DecodeError, InvalidProtection, UnsupportedAlgorithm, counted
 from ..pkix import AlgorithmIdentifier, AttributeTypeAndValue, Certificate, Time
 from ..protection.digests import HASH_OIDS, HASHES, lookup, no_parameters
 from ..protection.signatures import DIGESTS, PrivateKey, check, load_public_key, sign
@@ -63,6 +63,9 @@ class Signed(NamedTuple):
     """All certificates that came with it, perhaps the chain of the signer."""
     signing_time: datetime | None
     """When the signer says that it signed."""
+
+    def __repr__(self) -> str:
+        return f"Signed({self.content_type!r}, <{counted(len(self.content), 'octet')}>)"
 
 
 def sign_data(

@@ -136,7 +136,8 @@ class TrustedSigners:
         """Return whose certificate that is, if what he signs, other than messages, is believed at `time`.
 
         `others` help to find the path; `purpose` (an OID) has to be in its extKeyUsage, in place of those that messages
-        need. Raises UntrustedSigner if he is not trusted for that, UnsupportedAlgorithm as `authenticate`.
+        need. Raises UntrustedSigner if he is not trusted for that, UnsupportedAlgorithm as `authenticate`: if the
+        policy does not admit his key, too.
         """
         at_hand = []
         for one in islice(others, MAX_EXTRA_CERTS):
@@ -146,6 +147,7 @@ class TrustedSigners:
             who = opened(certificate)
         except ValueError as error:
             raise UntrustedSigner("the certificate of the signer cannot be read") from error
+        who.public_key(policy)
         self._check_purpose(who, frozenset((purpose,)))
         return _signer(who, self._path(who, at_hand, policy, time, None))
 
