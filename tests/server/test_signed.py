@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
@@ -12,6 +14,9 @@ from cmpcodec.authority import Delayed, create_ca
 from cmpcodec.pkix import Certificate, Name
 from cmpcodec.protection.certificates import outside
 from cmpcodec.protection.signing import Signature
+from cmpcodec.protection.trust import TrustedSigners
+from cmpcodec.server import SigningParties
+from tests.protection import pki
 from tests.server.signing import (
     OWN,
     RA_VERIFIED,
@@ -175,6 +180,19 @@ def test_refusals_are_signed_and_macs_still_work(server: Server) -> None:
     unknown = good.replace(header=good.header.replace(protection_alg={"algorithm": "1.2.3"}))
     assert device.refused(unknown.der) == "BAD_ALG"
     assert Device(server).whole() > 0
+
+
+def test_keys_of_registration_authorities_shut_out_nobody(server: Server) -> None:
+    """A header that names no key may speak of any: that of a registration authority is of another kind."""
+    who = pki.owner("device", since=START, until=START + timedelta(days=1), kid=False)
+    _, ra_ca = create_ca("CN=RA CA", "ed25519", now=START - timedelta(days=1))
+    signing = SigningParties(
+        OWN, TrustedSigners(signers=[who.certificate]), TrustedSigners([ra_ca], check_sender=False)
+    )
+    server.restart(lookup=signing)
+    device = Signing(server, signature=Signature(who.key, who.certificate))
+    message = cmp.decode(device.message({"cr": [cert_request(key=KEYS[1])]}, sender_kid=None))
+    assert cmp.decode(server.respond(message.replace(extra_certs=None).der).der).body.name == "cp"
 
 
 ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -17,7 +17,7 @@ from ..cmp import PKIHeader, PKIMessage
 from ..cms import PBKDF2_params, PBMAC1_params
 from ..crmf import PBMParameter
 from ..enveloping import PasswordRecipient, Recipient, recipient_for
-from ..errors import InvalidProtection, ProtectionError, UnsupportedAlgorithm, UntrustedSigner
+from ..errors import ProtectionError, UnsupportedAlgorithm, UntrustedSigner
 from ..pkix import AlgorithmIdentifier, Certificate
 from ..protection import PasswordBasedMAC, ProtectionPolicy, Protector, Signer, Verifier
 from ..protection.certificates import signed_part
@@ -321,7 +321,7 @@ class SigningParties:
         for signers, is_ra in others:
             try:
                 return self._foreign(signers.authenticate(message, octets, policy, time)), is_ra
-            except (InvalidProtection, UntrustedSigner) as error:
+            except ProtectionError as error:  # UnsupportedAlgorithm, too: of a key that only they know
                 spent += error.hashes
         try:
             return self._foreign(last.authenticate(message, octets, policy, time)), last_is_ra
