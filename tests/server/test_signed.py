@@ -211,7 +211,8 @@ def twin(certificate: Certificate) -> Certificate:
 def with_twin(message: bytes) -> bytes:
     """A recorded message with the twin of its signer's certificate: extraCerts are not protected."""
     whole = cmp.decode(message)
-    first, *others = whole.extra_certs or ()
+    assert whole.extra_certs is not None
+    first, *others = whole.extra_certs
     extra_certs = [cmp.CMPCertificate(twin(Certificate(first.der)).der), *others]
     return whole.replace(extra_certs=extra_certs).der
 
