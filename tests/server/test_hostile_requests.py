@@ -111,8 +111,11 @@ def fresh(body: PKIBody, device: Device, recip_nonce: bytes | None = None) -> cm
     return cmp.decode(device.message(body, credential=None, recip_nonce=recip_nonce))
 
 
+BODIES = records(cmp.PKIMessage).map(lambda message: message.body)  # no deeper than a message may hold
+
+
 @settings(max_examples=200, deadline=None)
-@given(body=records(PKIBody), pvno=st.sampled_from([2, 3]))
+@given(body=BODIES, pvno=st.sampled_from([2, 3]))
 def test_any_body(body: PKIBody, pvno: int) -> None:
     with closing(MemoryStore()) as store:
         device = Device(Server(store, settings=EVERYTHING))
@@ -121,7 +124,7 @@ def test_any_body(body: PKIBody, pvno: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(body=records(PKIBody), state=st.sampled_from(["challenged", "unconfirmed", "finished"]))
+@given(body=BODIES, state=st.sampled_from(["challenged", "unconfirmed", "finished"]))
 def test_any_body_within_a_transaction(body: PKIBody, state: str) -> None:
     with closing(MemoryStore()) as store:
         device = Device(Server(store))
