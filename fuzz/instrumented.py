@@ -10,8 +10,10 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import shutil
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -20,6 +22,8 @@ from types import ModuleType
 
 FOLDER = "CMPCODEC_INSTRUMENTED"
 """The variable that names the folder."""
+LINKS = "CMPCODEC_PRELOADED"
+"""In a process that was started for the runtime: the folder through which it was found, empty if no folder was needed."""
 MODULES = ("cmpcodec._engine.fast", "cmpcodec._engine.fast_pbm")
 OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=0:quarantine_size_mb=8:malloc_context_size=0:allocator_may_return_null=1:"
@@ -74,7 +78,19 @@ def environment() -> dict[str, str]:
     for name, value in OPTIONS.items():
         given = env.get(name) if name.endswith("_OPTIONS") else None
         env[name] = f"{value}:{given}" if given else value
-    return env | {"LD_PRELOAD": " ".join(libraries())}
+    return env | preloading(libraries())
+
+
+def preloading(names: Sequence[str]) -> dict[str, str]:
+    """The variables that preload the libraries: through links where a name has what LD_PRELOAD takes for its end."""
+    folder = ""
+    if any(mark in name for name in names for mark in " :"):
+        folder = tempfile.mkdtemp(prefix="cmpcodec-preload-")
+        links = [str(Path(folder) / Path(name).name) for name in names]
+        for name, link in zip(names, links, strict=True):
+            os.symlink(name, link)
+        names = links
+    return {"LD_PRELOAD": " ".join(names), LINKS: folder}
 
 
 def is_preloaded() -> bool:
@@ -89,10 +105,15 @@ def install() -> None:
         return
     if "cmpcodec._engine" in sys.modules:
         raise ImportError("cmpcodec is imported already, with an engine that is not instrumented")
+    links = os.environ.pop(LINKS, None)
+    preload = os.environ.pop("LD_PRELOAD", "")  # not for children: symbolizers, openssl, other Pythons
+    if links:
+        shutil.rmtree(links, ignore_errors=True)
     if not is_preloaded():
+        if links is not None:
+            raise ImportError(f"the runtime of the sanitizers was not loaded, though LD_PRELOAD was {preload!r}")
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment())
-    os.environ.pop("LD_PRELOAD", None)  # not for children: symbolizers, openssl, other Pythons
     sys.meta_path.insert(0, _Finder(where))
 
 

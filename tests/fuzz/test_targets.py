@@ -6,14 +6,18 @@ What campaigns reach is measured by `./dev fuzz`; these tests need neither ather
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fuzz.instrumented import LINKS, preloading
 
 ROOT = Path(__file__).resolve().parents[2]
 FUZZ = ROOT / "fuzz"
@@ -69,6 +73,34 @@ import cmpcodec
     done = python("-c", code, CMPCODEC_ENGINE="cython", CMPCODEC_INSTRUMENTED="")
     assert done.returncode == 1
     assert "there is no fast" in done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_PRELOAD is Linux's")
+def test_the_runtime_is_found_under_any_name(tmp_path: Path) -> None:
+    """LD_PRELOAD ends a name at a space and at a colon; folders have both."""
+    library = tmp_path / "a folder: with both" / "some.so"
+    library.parent.mkdir()
+    shutil.copy(_ctypes.__file__, library)
+    variables = preloading([str(library)])
+    done = python("-c", "print(open('/proc/self/maps').read())", **variables)
+    shutil.rmtree(variables[LINKS])
+    assert library.name in done.stdout
+    assert str(library) in done.stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_PRELOAD is Linux's")
+def test_a_runtime_that_does_not_load_is_said_once(tmp_path: Path) -> None:
+    """A process is started anew once, not for ever."""
+    code = f"""
+import os, fuzz.instrumented
+fuzz.instrumented.libraries = lambda: [{str(tmp_path / "nothing.so")!r}]
+os.environ["CMPCODEC_INSTRUMENTED"] = {str(tmp_path)!r}
+fuzz.instrumented.install()
+"""
+    done = python("-c", code, CMPCODEC_ENGINE="cython", CMPCODEC_INSTRUMENTED="")
+    assert done.returncode == 1
+    assert "the runtime of the sanitizers was not loaded" in done.stderr
+    assert "nothing.so" in done.stderr
 
 
 def judged(lines: list[str], tally: tuple[int, int, int]) -> list[str]:
