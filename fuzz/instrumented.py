@@ -23,7 +23,7 @@ from types import ModuleType
 FOLDER = "CMPCODEC_INSTRUMENTED"
 """The variable that names the folder."""
 LINKS = "CMPCODEC_PRELOADED"
-"""In a process that was started for the runtime: the folder through which it was found, empty if no folder was needed."""
+"""In a process that was started for the runtime: the folder through which it was found, or nothing."""
 MODULES = ("cmpcodec._engine.fast", "cmpcodec._engine.fast_pbm")
 OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=0:quarantine_size_mb=8:malloc_context_size=0:allocator_may_return_null=1:"
